@@ -1,0 +1,1 @@
+"""The vocabulary of the project. Imports nothing of ours, no gradio, no torch."""

@@ -1,0 +1,189 @@
+"""What was said so far, and what of it may reach a model.
+
+A browser's history is untrusted. `Conversation.from_untrusted` keeps user and assistant text
+only; reasoning, notices and unfinished answers are never kept, and no role but these two exists
+here. The one system text there is, `SYSTEM_PROMPT`, is the server's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import cast
+
+SYSTEM_PROMPT = (
+    "You are a medical reasoning assistant for education and research. Think through the "
+    "question step by step, then give a clear and careful answer. Say what is uncertain. You "
+    "do not replace a clinician: for a personal health problem, advise seeing one, and for "
+    "signs of an emergency, advise calling the local emergency number at once."
+)
+
+MAX_QUESTION_CHARS = 8_000
+MAX_TURNS = 40
+MAX_HISTORY_CHARS = 48_000
+
+ANSWER = "answer"
+"""Mark on a finished answer in the page's history: the only assistant text a model sees again."""
+
+
+class QuestionError(ValueError):
+    """A question that cannot be asked as it stands."""
+
+
+class EmptyQuestion(QuestionError):
+    """Nothing readable was typed."""
+
+
+class QuestionTooLong(QuestionError):
+    """Longer than `MAX_QUESTION_CHARS`; it is refused, never cut."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        super().__init__(f"{length} of {limit} characters")
+        self.length = length
+        self.limit = limit
+
+
+class Role(Enum):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    role: Role
+    text: str
+
+
+# Everything a person cannot see or type on purpose: C0 and C1 controls except tab and newline,
+# the zero-width space (the page puts it into markup to disarm it), the byte order mark, and the
+# bidirectional overrides that can make a text read as another.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\ufeff\u202a-\u202e\u2066-\u2069]"
+)
+_BLANK = re.compile("[\\s\u200b-\u200f\u2060\u00ad\u3164\u115f\u1160\u2800]*")
+
+
+def clean(text: str) -> str:
+    """`text` with one kind of newline, no control characters, and valid Unicode (for UTF-8)."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _INVISIBLE.sub("", text)
+
+
+def question(text: str, limit: int = MAX_QUESTION_CHARS) -> str:
+    """What was typed, cleaned and ready to be asked.
+
+    Raises `EmptyQuestion` and `QuestionTooLong`.
+    """
+    if len(text) > limit:
+        raise QuestionTooLong(len(text), limit)
+    text = clean(text).strip()
+    if _BLANK.fullmatch(text):
+        raise EmptyQuestion
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Turns that alternate, oldest first, beginning and ending with the user's."""
+
+    turns: tuple[Turn, ...]
+
+    def __post_init__(self) -> None:
+        roles = [turn.role for turn in self.turns]
+        expected = [Role.USER if i % 2 == 0 else Role.ASSISTANT for i in range(len(roles))]
+        if not roles or roles != expected or roles[-1] is not Role.USER:
+            raise ValueError("a conversation alternates, from a user's turn to a user's turn")
+
+    @classmethod
+    def ask(cls, text: str) -> Conversation:
+        """A conversation of one question. Raises `QuestionError`."""
+        return cls((Turn(Role.USER, question(text)),))
+
+    @classmethod
+    def from_untrusted(cls, history: object, text: str) -> Conversation:
+        """The new question `text` after whatever of `history` may be kept.
+
+        `history` is what a browser claims was said: a list of messages with a role, content (a
+        string or a list of typed parts) and metadata. Anything else is dropped, the oldest
+        turns first where there is too much. A question whose answer was not finished stays,
+        joined with the user's next one. Raises `QuestionError` for the new question only.
+        """
+        asked = Turn(Role.USER, question(text))
+        kept: list[Turn] = []
+        room = MAX_HISTORY_CHARS
+        for message in reversed(_messages(history)):
+            turn = _turn(message)
+            if turn is None:
+                continue
+            room -= len(turn.text)
+            if room < 0 or len(kept) >= MAX_TURNS:
+                break
+            kept.append(turn)
+        return cls(_alternate([*reversed(kept), asked]))
+
+    @property
+    def question(self) -> str:
+        """The last thing the user said."""
+        return self.turns[-1].text
+
+    @property
+    def written(self) -> str:
+        """Everything the user said, oldest first."""
+        return "\n".join(turn.text for turn in self.turns if turn.role is Role.USER)
+
+
+def _messages(history: object) -> Sequence[object]:
+    # Looking at more than this many would only be a favour to somebody forging them.
+    if not isinstance(history, list):
+        return []
+    return cast("list[object]", history)[-20 * MAX_TURNS :]
+
+
+def _turn(message: object) -> Turn | None:
+    if not isinstance(message, Mapping):
+        return None
+    fields = cast("Mapping[object, object]", message)
+    text = clean(_text(fields.get("content"))).strip()
+    if _BLANK.fullmatch(text):
+        return None
+    match fields.get("role"):
+        case "user":
+            return Turn(Role.USER, text)
+        case "assistant":
+            metadata = fields.get("metadata")
+            if not isinstance(metadata, Mapping):
+                return None
+            marks = cast("Mapping[object, object]", metadata)
+            finished = marks.get("id") == ANSWER and not marks.get("title")
+            return Turn(Role.ASSISTANT, text) if finished else None
+        case _:
+            return None
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    parts: list[str] = []
+    for part in cast("list[object]", content):
+        if isinstance(part, Mapping):
+            fields = cast("Mapping[object, object]", part)
+            text = fields.get("text")
+            if fields.get("type") == "text" and isinstance(text, str):
+                parts.append(text)
+    return "\n".join(parts)
+
+
+def _alternate(turns: list[Turn]) -> tuple[Turn, ...]:
+    """Join neighbours of one role, and drop what an assistant says before the first question."""
+    joined: list[Turn] = []
+    for turn in turns:
+        if joined and joined[-1].role is turn.role:
+            joined[-1] = Turn(turn.role, joined[-1].text + "\n\n" + turn.text)
+        elif joined or turn.role is Role.USER:
+            joined.append(turn)
+    return tuple(joined)

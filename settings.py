@@ -1,0 +1,211 @@
+"""Every environment variable, read once into a frozen object.
+
+Values come from the environment, then from a `.env` file beside `app.py`. An empty value is as
+good as none. A wrong one raises `SettingsError`, one sentence that names the variable and the
+value; secrets are never named by value and never print.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+T = TypeVar("T")
+
+BACKENDS = ("auto", "remote", "local", "embedded")
+CONTRACTS = ("openai", "legacy")
+ALL_INTERFACES = "0.0.0.0"  # noqa: S104
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class SettingsError(ValueError):
+    """A variable that cannot be used, and what to write instead. Meant for the owner's terminal."""
+
+
+class Secret:
+    """A value that does not print. `reveal` gives it, at the one place that sends it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(set)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the owner asked for. The defaults run the embedded model for one person."""
+
+    backend: str = "auto"
+    embedded_model: str | None = None
+    embedded_adapter: Path | None = None
+    modal_endpoint: str | None = None
+    endpoint_contract: str | None = None
+    modal_key: Secret | None = None
+    modal_secret: Secret | None = None
+    endpoint_api_key: Secret | None = None
+    modal_model: str | None = None
+    model_id: str = "openai/gpt-oss-20b"
+    model_revision: str | None = None
+    adapter_id: str = "dousery/medical-reasoning-gpt-oss-20b"
+    adapter_revision: str | None = None
+    hf_token: Secret | None = None
+    host: str = "127.0.0.1"
+    port: int = 7860
+    show_reasoning: bool = True
+    max_concurrent_chats: int = 100
+    embed_origins: tuple[str, ...] = ()
+    drain_seconds: float = 25.0
+    """How long running answers may finish after SIGTERM."""
+    log_level: int = logging.INFO
+
+
+def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:
+    """The settings in `environ`, over those in the file `dotenv`. Raises `SettingsError`."""
+    file = {k: v for k, v in dotenv_values(dotenv).items() if v} if dotenv else {}
+    values = {**file, **{k: v for k, v in environ.items() if v}}
+
+    def read(name: str, parse: Callable[[str, str], T], default: T) -> T:
+        return parse(name, values[name]) if name in values else default
+
+    plain = Settings()
+    settings = Settings(
+        backend=read("BACKEND", _one_of(BACKENDS), plain.backend),
+        embedded_model=read("EMBEDDED_MODEL", _text, None),
+        embedded_adapter=read("EMBEDDED_ADAPTER", _file, None),
+        modal_endpoint=read("MODAL_ENDPOINT", _url, None),
+        endpoint_contract=read("ENDPOINT_CONTRACT", _one_of(CONTRACTS), None),
+        modal_key=read("MODAL_KEY", _secret, None),
+        modal_secret=read("MODAL_SECRET", _secret, None),
+        endpoint_api_key=read("ENDPOINT_API_KEY", _secret, None),
+        modal_model=read("MODAL_MODEL", _text, None),
+        model_id=read("MODEL_ID", _text, plain.model_id),
+        model_revision=read("MODEL_REVISION", _text, None),
+        adapter_id=read("ADAPTER_ID", _text, plain.adapter_id),
+        adapter_revision=read("ADAPTER_REVISION", _text, None),
+        hf_token=read("HF_TOKEN", _secret, None),
+        # A host that sets PORT routes to this process from outside, so it must listen there.
+        host=read("HOST", _text, ALL_INTERFACES if "PORT" in values else plain.host),
+        port=read("PORT", _whole(1, 65_535), plain.port),
+        show_reasoning=read("SHOW_REASONING", _switch, plain.show_reasoning),
+        max_concurrent_chats=read(
+            "MAX_CONCURRENT_CHATS", _whole(1, 1_000), plain.max_concurrent_chats
+        ),
+        embed_origins=read("EMBED_ORIGINS", _origins, ()),
+        drain_seconds=read("DRAIN_SECONDS", _whole(0, 300), plain.drain_seconds),
+        log_level=read("LOG_LEVEL", _level, plain.log_level),
+    )
+    if settings.backend == "remote" and settings.modal_endpoint is None:
+        raise SettingsError("BACKEND is remote, so set MODAL_ENDPOINT to the endpoint's https URL.")
+    if (settings.modal_key is None) != (settings.modal_secret is None):
+        missing = "MODAL_KEY" if settings.modal_key is None else "MODAL_SECRET"
+        raise SettingsError(f"{missing} is missing: MODAL_KEY and MODAL_SECRET are set together.")
+    return settings
+
+
+def _text(name: str, value: str) -> str:
+    if value != value.strip() or not value.isprintable():
+        raise SettingsError(f"{name} must have no spaces around it and no line breaks.")
+    return value
+
+
+def _secret(name: str, value: str) -> Secret:
+    if any(c.isspace() or not c.isprintable() for c in value):
+        raise SettingsError(f"{name} must have no spaces or line breaks in it.")
+    return Secret(value)
+
+
+def _one_of(allowed: tuple[str, ...]) -> Callable[[str, str], str]:
+    def parse(name: str, value: str) -> str:
+        if value not in allowed:
+            raise SettingsError(f"{name} is {value!r}; it must be one of: {', '.join(allowed)}.")
+        return value
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Callable[[str, str], int]:
+    def parse(name: str, value: str) -> int:
+        if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+            raise SettingsError(
+                f"{name} is {value!r}; it must be a whole number from {low} to {high}."
+            )
+        return int(value)
+
+    return parse
+
+
+def _switch(name: str, value: str) -> bool:
+    match value.lower():
+        case "on" | "true" | "1" | "yes":
+            return True
+        case "off" | "false" | "0" | "no":
+            return False
+        case _:
+            raise SettingsError(f"{name} is {value!r}; it must be on or off.")
+
+
+def _file(name: str, value: str) -> Path:
+    path = Path(_text(name, value)).expanduser()
+    if not path.is_file():
+        raise SettingsError(f"{name} is {value!r}; no such file.")
+    return path
+
+
+def _level(name: str, value: str) -> int:
+    level = logging.getLevelNamesMapping().get(value.upper())
+    if level is None:
+        raise SettingsError(f"{name} is {value!r}; it must be DEBUG, INFO, WARNING or ERROR.")
+    return level
+
+
+def _url(name: str, value: str) -> str:
+    form = f"{name} must be an https URL such as https://example.modal.run/v1"
+    # The value may carry a password, so that only its fault is told, never the value.
+    if any(c.isspace() for c in value):
+        raise SettingsError(f"{form}, without spaces.")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise SettingsError(f"{form}.") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise SettingsError(f"{form}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(f"{form}, without a password, a query or a fragment.")
+    if parts.scheme == "http" and host not in LOOPBACK:
+        raise SettingsError(f"{form}; http would send questions and keys in the clear.")
+    if value.endswith("/"):
+        raise SettingsError(f"{form}, without a slash at its end.")
+    return value
+
+
+def _origins(name: str, value: str) -> tuple[str, ...]:
+    origins = tuple(value.replace(",", " ").split())
+    for origin in origins:
+        parts = urlsplit(origin)
+        loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if origin != f"{parts.scheme}://{parts.netloc}" or not (
+            parts.scheme == "https" or loopback
+        ):
+            raise SettingsError(
+                f"{name} has {origin!r}; each must be an origin such as https://example.org."
+            )
+    return origins

@@ -1,0 +1,122 @@
+// What only the browser can do: the state line, what a screen reader hears, the Escape key, and
+// what happens when the server is gone. It holds no prose: its sentences come from the server.
+(() => {
+  "use strict";
+
+  const SOON = 1500; // milliseconds between two looks at the state while it may change
+  const LATER = 20000; // and while it will not change by itself
+  const { words } = window.medicalgpt;
+  let answering = 0;
+  let lost = false;
+
+  const byId = (id) => document.getElementById(id);
+  const box = () => document.querySelector("#question textarea");
+
+  function announce(sentence) {
+    const announcer = byId("announcer");
+    if (announcer) announcer.textContent = sentence;
+  }
+
+  function begun() {
+    answering += 1;
+    document.body.classList.add("answering");
+    announce(words.thinking);
+  }
+
+  function settled() {
+    answering = Math.max(0, answering - 1);
+    if (answering > 0) return;
+    document.body.classList.remove("answering");
+    const feet = document.querySelectorAll("#chat .foot");
+    const finished = feet.length && feet[feet.length - 1].matches(".foot-finished");
+    announce(finished ? words.done : words.ended);
+    box()?.focus({ preventScroll: true });
+  }
+
+  async function look() {
+    let next = SOON;
+    try {
+      const response = await fetch("state", { cache: "no-store" });
+      const state = await response.json();
+      show(state.state, state.text);
+      if (lost) found();
+      if (state.state === "ready" || state.state === "failed") next = answering ? SOON : LATER;
+    } catch {
+      show("failed", words.gone);
+      if (!lost) lose();
+    }
+    setTimeout(look, document.hidden ? LATER : next);
+  }
+
+  function show(kind, text) {
+    const line = byId("state");
+    if (!line) return;
+    line.dataset.state = kind;
+    line.querySelector(".text").textContent = text;
+  }
+
+  // The server is gone. What was asked and not answered goes back into the box.
+  function lose() {
+    lost = true;
+    if (!answering) return;
+    const asked = [...document.querySelectorAll("#chat [data-testid=user]")].pop();
+    const field = box();
+    if (asked && field && !field.value) {
+      field.value = asked.innerText.replaceAll("\u200b", "").trim();
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    answering = 0;
+    document.body.classList.remove("answering");
+    tell(words.lost);
+  }
+
+  function tell(sentence) {
+    const notice = document.createElement("div");
+    notice.setAttribute("role", "alert");
+    notice.textContent = sentence;
+    byId("notice")?.querySelector(".html-container, .prose")?.replaceChildren(notice);
+  }
+
+  function found() {
+    lost = false;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && answering) byId("stop")?.click();
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && lost) look();
+  });
+
+  // Gradio's transcript speaks every update aloud and puts an unnamed button into each panel's
+  // title; ours speaks at the beginning and the end, and the title is one button.
+  function tidy() {
+    for (const log of document.querySelectorAll("#chat [role=log]")) log.ariaLive = "off";
+    for (const title of document.querySelectorAll("#chat .thought-group [role=button]")) {
+      title.ariaExpanded = String(title.classList.contains("expanded"));
+      const inner = title.querySelector("button");
+      if (inner && inner.tabIndex !== -1) {
+        inner.tabIndex = -1;
+        inner.ariaHidden = "true";
+      }
+    }
+  }
+
+  function watch() {
+    const chat = byId("chat");
+    if (!chat) return void setTimeout(watch, 100);
+    let due = false;
+    new MutationObserver(() => {
+      if (due) return;
+      due = true;
+      setTimeout(() => ((due = false), tidy()), 250);
+    }).observe(chat, { childList: true, subtree: true });
+    tidy();
+    look();
+  }
+
+  Object.assign(window.medicalgpt, { begun, settled });
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
+  else watch();
+})();

@@ -1,0 +1,213 @@
+"""A run's snapshot in, the messages of its turn out. Pure: knows nothing of Gradio's events.
+
+A turn is up to three messages after the question: the reasoning panel, the answer, and a foot
+with how it ended and its figures. Each is marked in its metadata, so that of all that a browser
+sends back only a finished answer can reach a model again (`chat.conversation`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html import escape
+from typing import NotRequired, TypedDict, cast
+
+from backend.base import BackendInfo, Status, TooLong
+from chat.conversation import ANSWER
+from chat.events import EndReason
+from chat.reply import Phase, Reply
+from ui import words
+from ui.run import Snapshot
+
+QUESTION = "question"
+ANALYSIS = "analysis"
+PARTIAL = "partial"
+FOOT = "foot"
+
+MAX_MESSAGES = 400
+"""More than this many are not worth showing again; a turn has up to four."""
+
+RETRY = "again"
+RETRY_WITH_MORE = "more"
+
+
+class Part(TypedDict):
+    """A typed part: Gradio strips the indentation of plain strings."""
+
+    type: str
+    text: str
+
+
+class Mark(TypedDict):
+    """`title` makes a message a folding panel; `status` says whether it is open and running."""
+
+    id: str
+    title: NotRequired[str]
+    log: NotRequired[str]
+    status: NotRequired[str]
+
+
+class Choice(TypedDict):
+    value: str
+    label: str
+
+
+class Message(TypedDict):
+    role: str
+    content: list[Part]
+    metadata: Mark
+    options: NotRequired[list[Choice]]
+
+
+def question(text: str) -> Message:
+    """The user's message, as typed."""
+    return _message("user", text, {"id": QUESTION})
+
+
+def refused(sentence: str) -> Message:
+    """The foot under a question that was never asked of the model."""
+    return _foot_of("failed", [_note("failed", sentence)], [])
+
+
+def turn(
+    snapshot: Snapshot, now: float, info: BackendInfo, show_reasoning: bool = True
+) -> list[Message]:
+    """What stands under the question at `now`, a reading of the reply's own clock in seconds."""
+    reply = snapshot.reply
+    messages: list[Message] = []
+    if reply.phase is not Phase.ENDED or reply.reasoning:
+        messages.append(_reasoning(reply, now, show_reasoning))
+    if reply.answer:
+        messages.append(_message("assistant", reply.answer, {"id": _answer_mark(snapshot)}))
+    if reply.phase is Phase.ENDED:
+        messages.append(_foot(snapshot, info))
+    return messages
+
+
+def state(info: BackendInfo, status: Status) -> dict[str, str]:
+    """The state line for the page: a kind for its looks, and its sentence."""
+    return {"state": type(status).__name__.lower(), "text": words.state(info, status)}
+
+
+def history(untrusted: object) -> list[Message]:
+    """What a browser says was shown, rebuilt from its text alone.
+
+    Only this page's kinds of message survive, without their choices; files, components and
+    other roles do not. Like the text itself, it is still untrusted.
+    """
+    messages = cast("list[object]", untrusted) if isinstance(untrusted, list) else []
+    kept = [_rebuilt(message) for message in messages[-MAX_MESSAGES:]]
+    return [message for message in kept if message is not None]
+
+
+def _rebuilt(message: object) -> Message | None:
+    fields = _fields(message)
+    role, mark = fields.get("role"), _fields(fields.get("metadata"))
+    if role not in ("user", "assistant"):
+        return None
+    parts: list[Part] = []
+    content = fields.get("content")
+    for part in cast("list[object]", content) if isinstance(content, list) else []:
+        text = _fields(part).get("text")
+        if isinstance(text, str):
+            parts.append({"type": "text", "text": text})
+    rebuilt: Mark = {"id": str(mark.get("id") or QUESTION)}
+    if mark.get("title"):
+        rebuilt["title"] = str(mark["title"])
+        rebuilt["log"] = str(mark.get("log") or "")
+        rebuilt["status"] = "done"
+    return {"role": str(role), "content": parts, "metadata": rebuilt} if parts else None
+
+
+def _fields(value: object) -> Mapping[object, object]:
+    return cast("Mapping[object, object]", value) if isinstance(value, Mapping) else {}
+
+
+def _answer_mark(snapshot: Snapshot) -> str:
+    return ANSWER if snapshot.reply.complete and snapshot.error is None else PARTIAL
+
+
+def _reasoning(reply: Reply, now: float, show: bool) -> Message:
+    mark: Mark = {"id": ANALYSIS, "title": "", "status": "pending"}
+    seconds = reply.thought_for(now)
+    match reply.phase:
+        case Phase.WAITING:
+            mark["title"] = words.waiting(reply.waiting, now - reply.started)
+        case Phase.THINKING:
+            mark["title"], mark["log"] = words.thinking(seconds or 0.0), words.UNVERIFIED
+        case Phase.ANSWERING | Phase.ENDED:
+            mark["title"], mark["log"] = words.thought(seconds or 0.0), words.UNVERIFIED
+            mark["status"] = "done"
+    text = reply.reasoning if show else words.NO_TRACE if reply.reasoning else ""
+    return _message("assistant", text, mark)
+
+
+def _foot(snapshot: Snapshot, info: BackendInfo) -> Message:
+    reply = snapshot.reply
+    kind, sentence, choices = _ending(snapshot)
+    lines: list[str] = []
+    if sentence:
+        lines.append(_note(kind, sentence))
+    if reply.answer and info.unreliable:
+        lines.append(f'<div class="caveat">{escape(words.unreliable(info))}</div>')
+    tokens = reply.usage.completion_tokens
+    figures = words.figures(reply.time_to_first_token, reply.tokens_per_second, tokens)
+    lines.append(f'<div class="figures">{escape(figures)}</div>')
+    return _foot_of(kind, lines, choices)
+
+
+def _note(kind: str, sentence: str) -> str:
+    return f'<div class="note note-{kind}" role="note">{escape(sentence)}</div>'
+
+
+def _foot_of(kind: str, lines: list[str], choices: list[Choice]) -> Message:
+    # Built from our own words only: nothing that a model or a person wrote is in it.
+    foot: Message = {
+        "role": "assistant",
+        "content": [
+            {"type": "text", "text": f'<div class="foot foot-{kind}">{"".join(lines)}</div>'}
+        ],
+        "metadata": {"id": FOOT},
+    }
+    if choices:
+        foot["options"] = choices
+    return foot
+
+
+def _ending(snapshot: Snapshot) -> tuple[str, str, list[Choice]]:
+    """How the reply ended: a kind for its looks, the sentence, and what can be done in a click."""
+    reply, error, ref = snapshot.reply, snapshot.error, snapshot.ref
+    again: list[Choice] = [{"value": RETRY, "label": words.AGAIN}]
+    more: list[Choice] = [{"value": RETRY_WITH_MORE, "label": words.MORE_ROOM}]
+    if error is not None:
+        sentence = words.error(error, ref, partial=bool(reply.answer))
+        kind = "cut" if reply.answer else "failed"
+        return kind, sentence, [] if isinstance(error, TooLong) else again
+    match reply.end:
+        case EndReason.FINISHED if reply.answer.strip():
+            return "finished", "", []
+        case EndReason.FINISHED:
+            return "failed", words.NONE, again
+        case EndReason.LENGTH if not reply.answer.strip():
+            return "room", words.NO_ROOM_LEFT, more
+        case EndReason.LENGTH:
+            return "cut", words.CUT.format(ref=ref), more
+        case EndReason.STOPPED:
+            return "stopped", words.STOPPED if reply.answer else words.STOPPED_EARLY, again
+        case _ if reply.answer:
+            return "cut", words.CUT.format(ref=ref), again
+        case _:
+            return "failed", words.DOWN.format(ref=ref), again
+
+
+# What could begin a tag, a comment or an image. A zero-width space after its first character
+# makes it text in prose and in code alike, and keeps a growing text a prefix of what follows.
+_ACTIVE = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)")
+
+
+def _inert(text: str) -> str:
+    return _ACTIVE.sub(lambda match: match.group() + "\u200b", text)
+
+
+def _message(role: str, text: str, mark: Mark) -> Message:
+    return {"role": role, "content": [{"type": "text", "text": _inert(text)}], "metadata": mark}

@@ -1,0 +1,193 @@
+"""One question being answered. A run is ours, not the page's: it outlives no cancel.
+
+A worker thread pulls the backend's iterator and folds its events; the page looks at the latest
+`Snapshot` as often as it likes. This is also the one place where an error of a backend becomes
+a value: a snapshot never raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+from backend.base import BackendError, BrokeContract, Busy, EventStream
+from chat.events import Ended, EndReason
+from chat.reply import Phase, Reply
+
+log = logging.getLogger("medicalgpt.run")
+
+PACE = 1 / 6
+"""Seconds between two updates of the page while text flows: cost is per update."""
+TICK = 0.5
+"""Seconds after which the page is updated although nothing came: a closed tab is noticed then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known of a run at one moment."""
+
+    reply: Reply
+    error: BackendError | None
+    ref: str
+    """Eight hex digits that name the run in the log and, where it failed, to the visitor."""
+
+
+class Run:
+    """Starts at once. Threads: one of its own; `cancel` and `snapshot` may be called from any."""
+
+    def __init__(self, open_stream: Callable[[], EventStream]) -> None:
+        self.ref = secrets.token_hex(4)
+        self._open_stream = open_stream
+        self._reply = Reply(started=time.monotonic())
+        self._error: BackendError | None = None
+        self._cancel: EndReason | None = None
+        self._watcher: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._pull, name=f"run-{self.ref}", daemon=True)
+
+    def start(self) -> Run:
+        self._thread.start()
+        return self
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self._reply, self._error, self.ref)
+
+    @property
+    def done(self) -> bool:
+        """Whether the backend's iterator is closed and the reply has its end."""
+        return self._done.is_set()
+
+    def cancel(self, reason: EndReason = EndReason.STOPPED) -> None:
+        """Ask for the end; the backend's iterator is closed at its next event, 0.5 s at most."""
+        self._cancel = self._cancel or reason
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end in seconds; whether it came."""
+        return self._done.wait(timeout)
+
+    async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
+        """The run as a page should see it: at once where the phase changes, else at `PACE`.
+
+        One reader only. The last snapshot has the end.
+        """
+        news = asyncio.Event()
+        self._watcher = (asyncio.get_running_loop(), news)
+        while True:
+            news.clear()
+            done, snapshot = self.done, self.snapshot
+            yield snapshot
+            if done:
+                return
+            shown = time.monotonic()
+            try:
+                await asyncio.wait_for(news.wait(), TICK)
+                while (rest := shown + PACE - time.monotonic()) > 0 and self._same(snapshot):
+                    news.clear()
+                    await asyncio.wait_for(news.wait(), rest)
+            except TimeoutError:
+                continue
+
+    def _same(self, shown: Snapshot) -> bool:
+        return not self.done and self._reply.phase is shown.reply.phase
+
+    def _pull(self) -> None:
+        try:
+            stream = self._open_stream()
+            try:
+                for event in stream:
+                    if self._cancel is not None:
+                        break
+                    self._reply = self._reply.apply(event, time.monotonic())
+                    self._wake()
+            finally:
+                stream.close()
+            if self._cancel is None and self._reply.phase is not Phase.ENDED:
+                raise BrokeContract("the stream ended without saying how")
+        except BackendError as error:
+            self._error = error
+        except Exception as error:
+            # The class alone: an exception's text may hold what was said.
+            log.error("run %s failed inside: %s", self.ref, type(error).__name__)
+            self._error = BrokeContract("an error of our own")
+        finally:
+            self._finish()
+
+    def _finish(self) -> None:
+        reason = self._cancel or EndReason.INTERRUPTED
+        if self._cancel is EndReason.STOPPED:
+            self._error = None  # how a backend takes its own closing is nobody's failure
+        self._reply = reply = self._reply.apply(Ended(reason), time.monotonic())
+        seconds = (reply.ended_at or reply.started) - reply.started
+        kind = type(self._error).__name__ if self._error else "none"
+        ended = reply.end.value if reply.end else "none"
+        log.info("run %s ended=%s error=%s seconds=%.1f", self.ref, ended, kind, seconds)
+        self._done.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        watcher = self._watcher
+        if watcher is None:
+            return
+        loop, news = watcher
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody looks any more
+            loop.call_soon_threadsafe(news.set)
+
+
+class Runs:
+    """The runs of this process: bounded in number, and ended together at shutdown."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._running: dict[str, Run] = {}
+        self._closing = False
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server is going down and starts nothing any more."""
+        return self._closing
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._live())
+
+    def of(self, visitor: str) -> Run | None:
+        """The run of this visitor (one open page), if one is going on."""
+        with self._lock:
+            return self._live().get(visitor)
+
+    def start(self, visitor: str, open_stream: Callable[[], EventStream]) -> Run:
+        """A new run. Raises `Busy` where there are too many, or this visitor has one."""
+        with self._lock:
+            running = self._live()
+            if self._closing or visitor in running or len(running) >= self._limit:
+                raise Busy("too many runs", retry_after=20)
+            run = running[visitor] = Run(open_stream)
+        return run.start()
+
+    def _live(self) -> dict[str, Run]:
+        self._running = {who: run for who, run in self._running.items() if not run.done}
+        return self._running
+
+    def drain(self, seconds: float) -> bool:
+        """Take no more runs, let those there finish for `seconds`, then interrupt the rest.
+
+        Returns whether all had finished by themselves. Blocks up to `seconds` and one more.
+        """
+        self._closing = True
+        until = time.monotonic() + seconds
+        with self._lock:
+            running = list(self._running.values())
+        finished = all(run.join(max(0.0, until - time.monotonic())) for run in running)
+        for run in running:
+            run.cancel(EndReason.INTERRUPTED)
+        for run in running:
+            run.join(1.0)
+        return finished

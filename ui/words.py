@@ -1,0 +1,235 @@
+"""Every sentence a visitor reads. No other file of the page holds prose."""
+
+from __future__ import annotations
+
+from backend.base import (
+    Asleep,
+    BackendError,
+    BackendInfo,
+    BrokeContract,
+    Busy,
+    Failed,
+    Interrupted,
+    NotReady,
+    Ready,
+    Refused,
+    Status,
+    TooLong,
+    Unreachable,
+    Waking,
+)
+from chat.events import Stage, Waiting
+
+TITLE = "MedicalGPT"
+TAGLINE = "Medical reasoning, with its working shown"
+PLACEHOLDER = "Ask a medical question"
+INTRO = (
+    "For medical education, practice in clinical reasoning, research, and the study of decision "
+    "support. The reasoning trace and the answer stand apart, so that you can check one against "
+    "the other."
+)
+EXAMPLES = (
+    "Explain how the renin-angiotensin-aldosterone system regulates blood pressure.",
+    "A 34-year-old woman has fatigue, weight gain, cold intolerance and constipation. "
+    "What is the differential diagnosis?",
+    "What are the treatment options for newly diagnosed type 2 diabetes, and how does one choose?",
+    "Describe the pathophysiology of diabetic ketoacidosis.",
+)
+
+DISCLAIMER = (
+    "For education and research. Not a medical device, and not a substitute for a clinician. "
+    "In an emergency, call your local emergency number."
+)
+DISCLAIMER_LINK = "What this is, and is not"
+DISCLAIMER_TITLE = "What MedicalGPT is, and is not"
+DISCLAIMER_SECTIONS = (
+    (
+        "Education and research only",
+        "MedicalGPT is a language model that writes text about medicine. It is for learning, for "
+        "practising clinical reasoning, for research, and for studying decision support. It is "
+        "not a medical device. It does not diagnose, and it does not treat.",
+    ),
+    (
+        "Not a substitute for a clinician",
+        "Do not use it to decide about your own health or anybody else's. Do not start, stop or "
+        "change a treatment because of what it says, and do not put off seeing a clinician. What "
+        "a clinician takes from it must be checked against primary sources first.",
+    ),
+    (
+        "It can be wrong, and sound sure",
+        "The model can invent facts, doses, studies and citations. It does not know you, your "
+        "history or your results, and it was trained on data that is incomplete and biased. The "
+        "small model that runs without a GPU is a demonstration of the page: its medical content "
+        "is often wrong.",
+    ),
+    (
+        "The reasoning trace is working notes",
+        "The reasoning panel shows what the model wrote before its answer. It is unverified, it "
+        "is held to a lower standard than the answer, and it is not an explanation of how the "
+        "answer really came about.",
+    ),
+    (
+        "Emergencies",
+        "If somebody may be in danger, do not type: call your local emergency number, such as 112 "
+        "in Europe, 911 in the United States and Canada, or 999 in the United Kingdom.",
+    ),
+    (
+        "What is kept",
+        "Nothing of what you write is stored on the server or written to a log. The conversation "
+        "is in this page and is gone when you close or reload it. Still, do not type names or "
+        "anything else that identifies a person.",
+    ),
+)
+BACK = "Back to the conversation"
+
+SEND = "Ask"
+STOP = "Stop"
+NEW = "New conversation"
+SETTINGS = "Settings"
+EFFORT = "Reasoning effort"
+EFFORT_INFO = "How much the model thinks before it answers."
+EFFORTS = (("Low", "low"), ("Medium", "medium"), ("High", "high"))
+LENGTH = "Longest reply, in tokens"
+LENGTH_INFO = "Reasoning and answer together; a token is about three quarters of a word."
+TEMPERATURE = "Temperature"
+TEMPERATURE_INFO = "0 is the most predictable."
+
+UNVERIFIED = "unverified working notes"
+NO_TRACE = "The reasoning trace is switched off on this page."
+THINKING = "Thinking"
+AGAIN = "Try again"
+MORE_ROOM = "Try again with more room"
+
+WAKE = "The model is starting up. This can take a few minutes; your question is waiting."
+BUSY = "Many people are asking right now. Please try again in about {n} seconds."
+DOWN = (
+    "The model cannot be reached right now. Your question was not answered. You can try again. "
+    "(ref {ref})"
+)
+SETUP = (
+    "This service is not set up correctly, so it cannot answer. The problem is on our side. "
+    "(ref {ref})"
+)
+CUT = "This answer was cut off and is incomplete. Do not rely on it. (ref {ref})"
+BAD = "The model sent a reply we could not read. You can try again. (ref {ref})"
+NONE = "The model finished without giving an answer. You can try again, or ask in another way."
+LONG = "Your message is too long ({n} of {max} characters). Please shorten it."
+CTX = "This conversation has become too long. Please start a new one."
+EMPTY = "Please type a question."
+LOST = "Connection lost. Your text is kept below; please send it again."
+STILL_ANSWERING = "An answer is still being written. Wait for it, or stop it; your text is kept."
+STOPPED = "You stopped this answer, so it is incomplete. Do not rely on it."
+STOPPED_EARLY = "You stopped before the model answered."
+NO_ROOM_LEFT = (
+    "The model used all of its room for thinking and reached no answer. Give it more room, or "
+    "ask for less effort."
+)
+NOT_LOADED = (
+    "The model is not ready, so your question was not answered. You can try again. (ref {ref})"
+)
+RESTARTING = "The service is restarting. Please send your question again in a minute."
+
+BAD_REQUEST = "The page sent something the server could not read. Please reload the page."
+NOT_FOUND = "There is nothing at this address."
+TOO_LARGE = "That is too much to send at once. Please start a new conversation."
+
+
+SAID_BY_SCRIPT = {
+    "thinking": "The model is thinking.",
+    "done": "The answer is complete.",
+    "ended": "The reply ended; see the note under it.",
+    "gone": "Connection lost",
+    "lost": LOST,
+}
+"""The sentences that `page.js` shows or has read aloud."""
+
+
+def unreliable(info: BackendInfo) -> str:
+    return (
+        f"{info.model} is a very small model for trying out this page. What it says about "
+        "medicine is often wrong: do not use it."
+    )
+
+
+def state(info: BackendInfo, status: Status) -> str:
+    """The state line: which model, and whether it would answer now."""
+    match status:
+        case Ready():
+            return f"{info.model} · ready"
+        case Asleep():
+            return f"{info.model} · asleep, wakes with your question"
+        case Waking(stage=stage, fraction=fraction):
+            return f"{info.model} · {_STAGES[stage].lower()}{_percent(fraction)}"
+        case Failed():
+            return f"{info.model} · not available"
+
+
+_STAGES = {
+    Stage.QUEUED: "Waiting for a free place",
+    Stage.FETCHING: "Fetching the model",
+    Stage.LOADING: "Loading the model",
+    Stage.CONNECTING: "Reaching the model",
+    Stage.WAKING: "Waking the model",
+    Stage.READING: "Reading your question",
+    Stage.GENERATING: "Working",
+}
+
+
+def waiting(wait: Waiting | None, seconds: float) -> str:
+    """What goes on before the first word, and for how long. `seconds` since the question."""
+    if wait is None:
+        return f"Sending your question · {duration(seconds)}"
+    if wait.stage is Stage.QUEUED and wait.place is not None:
+        before = "You are next" if wait.place == 1 else f"Number {wait.place} in the queue"
+        return f"{before} · {duration(wait.elapsed)}"
+    return f"{_STAGES[wait.stage]}{_percent(wait.fraction)} · {duration(wait.elapsed)}"
+
+
+def thinking(seconds: float) -> str:
+    return f"{THINKING} · {duration(seconds)}"
+
+
+def thought(seconds: float) -> str:
+    return f"Thought for {duration(seconds)}"
+
+
+def duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60:02d} s"
+
+
+def figures(first: float | None, speed: float | None, tokens: int | None) -> str:
+    """Time to first token, speed and length, as far as they are known."""
+    parts: list[str] = []
+    if first is not None:
+        parts.append(f"first token after {first:.1f} s")
+    if speed is not None:
+        parts.append(f"{speed:.0f} tokens/s" if speed >= 10 else f"{speed:.1f} tokens/s")
+    if tokens is not None:
+        parts.append(f"{tokens} tokens")
+    return " · ".join(parts)
+
+
+def error(error: BackendError, ref: str, partial: bool) -> str:
+    """The sentence for each class of error; `partial` is whether an answer had begun."""
+    match error:
+        case TooLong():
+            return CTX
+        case Busy(retry_after=seconds):
+            return BUSY.format(n=max(1, round(seconds or 20)))
+        case _ if partial:
+            return CUT.format(ref=ref)
+        case NotReady():
+            return NOT_LOADED.format(ref=ref)
+        case Refused():
+            return SETUP.format(ref=ref)
+        case BrokeContract():
+            return BAD.format(ref=ref)
+        case Unreachable() | Interrupted() | _:
+            return DOWN.format(ref=ref)
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f" · {fraction:.0%}"

@@ -3,11 +3,13 @@
 (() => {
   "use strict";
 
-  const SOON = 1500; // milliseconds between two looks at the state while it may change
+  const SOON = 1000; // milliseconds between two looks at the state while it may change
   const LATER = 20000; // and while it will not change by itself
+  const KEPT = "medicalgpt.lost"; // where a question waits out the reload that follows a loss
   const { words } = window.medicalgpt;
   let answering = 0;
   let lost = false;
+  let timer = 0;
 
   const byId = (id) => document.getElementById(id);
   const box = () => document.querySelector("#question textarea");
@@ -21,6 +23,8 @@
     answering += 1;
     document.body.classList.add("answering");
     announce(words.thinking);
+    document.querySelector("#notice .told")?.remove();
+    look();
   }
 
   function settled() {
@@ -34,18 +38,20 @@
   }
 
   async function look() {
+    clearTimeout(timer);
     let next = SOON;
     try {
       const response = await fetch("state", { cache: "no-store" });
       const state = await response.json();
       show(state.state, state.text);
-      if (lost) found();
-      if (state.state === "ready" || state.state === "failed") next = answering ? SOON : LATER;
+      lost = false;
+      if (!answering && (state.state === "ready" || state.state === "failed")) next = LATER;
     } catch {
       show("failed", words.gone);
       if (!lost) lose();
     }
-    setTimeout(look, document.hidden ? LATER : next);
+    clearTimeout(timer);
+    timer = setTimeout(look, document.hidden ? LATER : next);
   }
 
   function show(kind, text) {
@@ -55,30 +61,33 @@
     line.querySelector(".text").textContent = text;
   }
 
-  // The server is gone. What was asked and not answered goes back into the box.
+  // The server is gone. What was asked and not answered goes back into the box, and stays for
+  // the reload that Gradio does once the server is there again; nothing else is ever kept.
   function lose() {
     lost = true;
     if (!answering) return;
     const asked = [...document.querySelectorAll("#chat [data-testid=user]")].pop();
-    const field = box();
-    if (asked && field && !field.value) {
-      field.value = asked.innerText.replaceAll("\u200b", "").trim();
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-    }
+    const text = box()?.value || asked?.innerText.replaceAll("\u200b", "").trim() || "";
+    sessionStorage.setItem(KEPT, text);
     answering = 0;
     document.body.classList.remove("answering");
+    giveBack(text);
+  }
+
+  function giveBack(text) {
+    const field = box();
+    if (!field) return void setTimeout(giveBack, 100, text);
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
     tell(words.lost);
   }
 
   function tell(sentence) {
     const notice = document.createElement("div");
     notice.setAttribute("role", "alert");
+    notice.className = "told";
     notice.textContent = sentence;
     byId("notice")?.querySelector(".html-container, .prose")?.replaceChildren(notice);
-  }
-
-  function found() {
-    lost = false;
   }
 
   document.addEventListener("keydown", (event) => {
@@ -86,7 +95,7 @@
   });
 
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && lost) look();
+    if (!document.hidden) look();
   });
 
   // Gradio's transcript speaks every update aloud and puts an unnamed button into each panel's
@@ -114,6 +123,9 @@
     }).observe(chat, { childList: true, subtree: true });
     tidy();
     look();
+    const kept = sessionStorage.getItem(KEPT);
+    sessionStorage.removeItem(KEPT);
+    if (kept) giveBack(kept);
   }
 
   Object.assign(window.medicalgpt, { begun, settled });

@@ -151,7 +151,8 @@ def _foot(snapshot: Snapshot, info: BackendInfo) -> Message:
     if reply.answer and info.unreliable:
         lines.append(f'<div class="caveat">{escape(words.unreliable(info))}</div>')
     tokens = reply.usage.completion_tokens
-    figures = words.figures(reply.time_to_first_token, reply.tokens_per_second, tokens)
+    seconds = None if reply.ended_at is None else reply.ended_at - reply.started
+    figures = words.figures(reply.time_to_first_token, reply.tokens_per_second, tokens, seconds)
     lines.append(f'<div class="figures">{escape(figures)}</div>')
     return _foot_of(kind, lines, choices)
 

@@ -200,8 +200,10 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60:02d} s"
 
 
-def figures(first: float | None, speed: float | None, tokens: int | None) -> str:
-    """Time to first token, speed and length, as far as they are known."""
+def figures(
+    first: float | None, speed: float | None, tokens: int | None, seconds: float | None
+) -> str:
+    """Time to first token, speed, length and whole time, as far as they are known."""
     parts: list[str] = []
     if first is not None:
         parts.append(f"first token after {first:.1f} s")
@@ -209,6 +211,8 @@ def figures(first: float | None, speed: float | None, tokens: int | None) -> str
         parts.append(f"{speed:.0f} tokens/s" if speed >= 10 else f"{speed:.1f} tokens/s")
     if tokens is not None:
         parts.append(f"{tokens} tokens")
+    if first is not None and seconds is not None:
+        parts.append(f"{seconds:.1f} s in all")
     return " · ".join(parts)
 
 

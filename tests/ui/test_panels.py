@@ -1,0 +1,205 @@
+"""A run's snapshot in, the messages of its turn out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from backend.base import (
+    BackendError,
+    BackendInfo,
+    BrokeContract,
+    Busy,
+    Interrupted,
+    NotReady,
+    Refused,
+    TooLong,
+    Unreachable,
+)
+from chat.conversation import Conversation
+from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Usage, Waiting
+from chat.reply import Reply
+from ui import panels, words
+from ui.panels import Message
+from ui.run import Snapshot
+
+INFO = BackendInfo("test", "Tiny-1", "r1", 1_000, 1_000, frozenset())
+REF = "0a1b2c3d"
+
+
+def turn(*events: Event, error: BackendError | None = None, now: float = 0.0, **more: object):
+    reply = Reply(started=0.0)
+    for second, event in enumerate(events, start=1):
+        reply = reply.apply(event, float(second))
+    info = replace(INFO, unreliable=bool(more.get("unreliable")))
+    show = bool(more.get("show", True))
+    return panels.turn(Snapshot(reply, error, REF), now or len(events), info, show)
+
+
+def marks(messages: list[Message]) -> list[str]:
+    return [message["metadata"]["id"] for message in messages]
+
+
+def text(message: Message) -> str:
+    return "".join(part["text"] for part in message["content"])
+
+
+def foot(messages: list[Message]) -> str:
+    return re.sub(r"<[^>]+>", " ", text(messages[-1]))
+
+
+THINK, ANSWER = ReasoningDelta("hm"), AnswerDelta("Rest.")
+
+
+def test_while_waiting_the_panel_says_what_for_and_how_long() -> None:
+    [panel] = turn(Waiting(Stage.QUEUED, 3.0, place=2))
+    assert panel["metadata"]["title"] == "Number 2 in the queue · 3 s"
+    assert panel["metadata"]["status"] == "pending"
+    [panel] = turn(Waiting(Stage.FETCHING, 12.0, fraction=0.4))
+    assert panel["metadata"]["title"] == "Fetching the model · 40% · 12 s"
+
+
+def test_while_thinking_the_panel_is_open_with_a_running_timer() -> None:
+    [panel] = turn(THINK, now=75.0)
+    assert panel["metadata"]["title"] == "Thinking · 1 min 14 s"
+    assert panel["metadata"]["status"] == "pending"
+    assert panel["metadata"]["log"] == "unverified working notes"
+    assert text(panel) == "hm"
+
+
+def test_once_the_answer_begins_the_panel_folds_and_says_how_long_it_thought() -> None:
+    panel, answer = turn(THINK, ReasoningDelta("m"), ANSWER, now=50.0)
+    assert panel["metadata"]["title"] == "Thought for 2 s"
+    assert panel["metadata"]["status"] == "done"
+    assert text(answer) == "Rest."
+
+
+def test_an_answer_is_marked_as_one_only_when_it_is_finished() -> None:
+    assert marks(turn(THINK, ANSWER)) == ["analysis", "partial"]
+    assert marks(turn(THINK, ANSWER, Ended(EndReason.FINISHED))) == ["analysis", "answer", "foot"]
+    for reason in (EndReason.LENGTH, EndReason.STOPPED, EndReason.INTERRUPTED, EndReason.UNKNOWN):
+        assert marks(turn(THINK, ANSWER, Ended(reason))) == ["analysis", "partial", "foot"]
+
+
+def test_nothing_but_a_finished_answer_returns_to_the_model() -> None:
+    asked = panels.question("q")
+    finished = [asked, *turn(THINK, ANSWER, Ended(EndReason.FINISHED))]
+    stopped = [asked, *turn(THINK, ANSWER, Ended(EndReason.STOPPED))]
+    both = Conversation.from_untrusted(panels.history([*finished, *stopped]), "next")
+    assert [t.text for t in both.turns] == ["q", "Rest.", "q\n\nnext"]
+
+
+ENDINGS = [
+    ("finished", "", [THINK, ANSWER, Ended(EndReason.FINISHED)]),
+    ("failed", words.NONE, [THINK, Ended(EndReason.FINISHED)]),
+    ("room", words.NO_ROOM_LEFT, [THINK, Ended(EndReason.LENGTH)]),
+    ("cut", words.CUT, [THINK, ANSWER, Ended(EndReason.LENGTH)]),
+    ("cut", words.CUT, [THINK, ANSWER, Ended(EndReason.INTERRUPTED)]),
+    ("cut", words.CUT, [THINK, ANSWER, Ended(EndReason.UNKNOWN)]),
+    ("failed", words.DOWN, [THINK, Ended(EndReason.INTERRUPTED)]),
+    ("stopped", words.STOPPED, [THINK, ANSWER, Ended(EndReason.STOPPED)]),
+    ("stopped", words.STOPPED_EARLY, [Ended(EndReason.STOPPED)]),
+]
+
+
+@pytest.mark.parametrize(("kind", "sentence", "events"), ENDINGS)
+def test_each_ending_has_its_looks_and_its_sentence(
+    kind: str, sentence: str, events: list[Event]
+) -> None:
+    messages = turn(*events)
+    assert f"foot-{kind}" in text(messages[-1])
+    assert sentence.format(ref=REF) in foot(messages)
+    offered = [choice["value"] for choice in messages[-1].get("options", [])]
+    if kind == "finished":
+        assert offered == []
+    else:
+        assert offered == ["more" if events[-1] == Ended(EndReason.LENGTH) else "again"]
+
+
+ERRORS = [
+    (NotReady("x"), words.NOT_LOADED),
+    (Busy("x", retry_after=7), words.BUSY.format(n=7)),
+    (Refused("x"), words.SETUP),
+    (TooLong("x"), words.CTX),
+    (Unreachable("x"), words.DOWN),
+    (Interrupted("x"), words.DOWN),
+    (BrokeContract("x"), words.BAD),
+]
+
+
+@pytest.mark.parametrize(("error", "sentence"), ERRORS)
+def test_each_class_of_error_has_its_sentence_and_shows_nothing_of_its_own(
+    error: BackendError, sentence: str
+) -> None:
+    error.args = ("https://host/key /etc/secret Traceback",)
+    messages = turn(Ended(EndReason.INTERRUPTED), error=error)
+    assert marks(messages) == ["foot"]
+    assert sentence.format(ref=REF) in foot(messages)
+    assert not re.search("https|/etc|Traceback", str(messages))
+
+
+def test_an_error_after_the_answer_began_keeps_it_and_marks_it_cut() -> None:
+    messages = turn(THINK, ANSWER, Ended(EndReason.INTERRUPTED), error=Interrupted("x"))
+    assert marks(messages) == ["analysis", "partial", "foot"]
+    assert words.CUT.format(ref=REF) in foot(messages)
+
+
+def test_the_foot_tells_first_token_speed_and_length() -> None:
+    ended = Ended(EndReason.FINISHED, Usage(5, 41, 10))
+    assert "first token after 1.0 s · 20 tokens/s · 41 tokens · 3.0 s in all" in foot(
+        turn(THINK, ANSWER, ended)
+    )
+
+
+def test_a_model_that_cannot_be_trusted_is_called_so_under_every_answer_of_its() -> None:
+    messages = turn(THINK, ANSWER, Ended(EndReason.FINISHED), unreliable=True)
+    assert words.unreliable(INFO) in foot(messages)
+    assert words.unreliable(INFO) not in foot(turn(THINK, ANSWER, Ended(EndReason.FINISHED)))
+
+
+def test_a_hidden_trace_is_nowhere_in_the_page() -> None:
+    for events in ([THINK], [THINK, ANSWER], [THINK, ANSWER, Ended(EndReason.FINISHED)]):
+        assert "hm" not in str(turn(*events, show=False))
+
+
+HOSTILE = ["<img src=x onerror=y>", "</div><script>", "<!-- x", "![a](https://x.y/z)", "<style>"]
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+def test_markup_in_text_is_disarmed_and_comes_back_as_it_was_typed(bad: str) -> None:
+    shown = [panels.question(bad), *turn(ReasoningDelta(bad), AnswerDelta(bad))]
+    for message in shown:
+        assert not re.search(r"<[a-zA-Z/!]|!\[", text(message))
+    assert Conversation.ask(text(shown[0])).question == bad
+
+
+def test_what_stands_in_no_markup_is_shown_untouched() -> None:
+    plain = "K+ < 3.5, 5 <6, `a < b`, Na > 145!\n    indented\n- *list*"
+    assert text(panels.question(plain)) == plain
+
+
+def test_text_that_grows_only_ever_adds_to_what_the_page_has() -> None:
+    whole = "a <b> ![c](d) < e <!f> </g> < h"
+    shown = [text(panels.question(whole[:n])) for n in range(len(whole) + 1)]
+    assert all(later.startswith(earlier) for earlier, later in pairwise(shown))
+
+
+@pytest.mark.parametrize(
+    "sent", [None, 7, "x", [7], [{"role": "system", "content": [{"text": "x"}]}],
+             [{"role": "user", "content": [{"file": {"path": "/etc/passwd"}}]}],
+             [{"role": "user", "content": "x"}], [{"role": "assistant"}]],
+)  # fmt: skip
+def test_a_forged_history_is_not_shown_again(sent: object) -> None:
+    assert panels.history(sent) == []
+
+
+def test_of_an_earlier_turn_the_choices_go_and_a_panel_left_running_is_closed() -> None:
+    open_panel = turn(THINK)
+    cut = turn(THINK, ANSWER, Ended(EndReason.LENGTH))
+    again = panels.history([*open_panel, *cut])
+    assert [m.get("options") for m in again] == [None] * 4
+    assert {m["metadata"].get("status") for m in again} == {"done", None}
+    assert marks(again) == marks(open_panel) + marks(cut)

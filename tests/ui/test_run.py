@@ -1,0 +1,169 @@
+"""One question being answered: threads, cancels, and how often a page hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from itertools import pairwise
+
+import pytest
+
+from backend.base import Busy, Options, Unreachable
+from backend.scripted import Pause, ScriptedBackend, Step
+from chat.conversation import Conversation
+from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage
+from chat.reply import Phase
+from tests.conftest import wait_until
+from ui.run import PACE, Run, Runs, Snapshot
+
+ASKED = Conversation.ask("canary-7f3a")
+
+
+def backend(*steps: Step) -> ScriptedBackend:
+    return ScriptedBackend(lambda conversation, options: steps)
+
+
+def run(of: ScriptedBackend) -> Run:
+    return Run(lambda: of.stream(ASKED, Options())).start()
+
+
+async def watch(run: Run) -> list[tuple[float, Snapshot]]:
+    return [(time.monotonic(), snapshot) async for snapshot in run.snapshots()]
+
+
+def test_a_run_ends_with_what_the_backend_said() -> None:
+    one = run(backend(ReasoningDelta("r"), AnswerDelta("a"), Ended(EndReason.FINISHED)))
+    assert one.join(2.0)
+    assert one.snapshot.reply.complete
+    assert (one.snapshot.reply.reasoning, one.snapshot.reply.answer) == ("r", "a")
+
+
+def test_an_error_becomes_a_value_and_what_arrived_stays() -> None:
+    one = run(backend(AnswerDelta("half"), Unreachable("secret-url")))
+    assert one.join(2.0)
+    assert isinstance(one.snapshot.error, Unreachable)
+    assert one.snapshot.reply.answer == "half"
+    assert one.snapshot.reply.end is EndReason.INTERRUPTED
+
+
+def test_a_stream_that_just_stops_is_a_breach_and_never_a_finished_answer() -> None:
+    one = run(backend(AnswerDelta("half")))
+    assert one.join(2.0)
+    assert type(one.snapshot.error).__name__ == "BrokeContract"
+    assert not one.snapshot.reply.complete
+
+
+def test_an_error_of_our_own_is_told_by_its_class_alone(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(conversation: Conversation, options: Options) -> Iterable[Step]:
+        raise RuntimeError(conversation.question)
+
+    with caplog.at_level(logging.DEBUG):
+        one = run(ScriptedBackend(broken))
+        assert one.join(2.0)
+    assert type(one.snapshot.error).__name__ == "BrokeContract"
+    assert "RuntimeError" in caplog.text
+    assert "canary" not in caplog.text
+
+
+STATES = {
+    "waiting": [Pause(60, Stage.CONNECTING)],
+    "thinking": [ReasoningDelta("r"), Pause(60)],
+    "answering": [ReasoningDelta("r"), AnswerDelta("a"), Pause(60)],
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_cancel_closes_the_backends_iterator_within_a_second(state: str) -> None:
+    of = backend(*STATES[state])
+    one = run(of)
+    wait_until(lambda: one.snapshot.reply.phase.value == state, 2.0)
+    began = time.monotonic()
+    one.cancel()
+    wait_until(lambda: of.open == 0, 1.0)
+    assert one.join(1.0)
+    assert of.closed_at[0] - began < 1.0
+    assert one.snapshot.reply.end is EndReason.STOPPED
+    assert one.snapshot.error is None
+
+
+def test_a_cancel_after_the_end_changes_nothing() -> None:
+    one = run(backend(AnswerDelta("a"), Ended(EndReason.FINISHED)))
+    assert one.join(2.0)
+    one.cancel()
+    assert one.snapshot.reply.complete
+
+
+def test_a_page_hears_five_to_seven_times_a_second_whatever_the_rate() -> None:
+    def tokens(conversation: Conversation, options: Options) -> Iterable[Step]:
+        until = time.monotonic() + 3.0
+        while time.monotonic() < until:
+            time.sleep(0.002)
+            yield AnswerDelta("x")
+        yield Ended(EndReason.FINISHED)
+
+    seen = asyncio.run(watch(run(ScriptedBackend(tokens))))
+    lengths = [len(snapshot.reply.answer) for _, snapshot in seen]
+    assert 14 <= len(seen) <= 24
+    assert lengths[-1] > 20 * len(seen)
+
+
+def test_a_new_phase_is_heard_of_at_once_and_not_at_the_next_beat() -> None:
+    steps = [Pause(0.6), ReasoningDelta("r"), AnswerDelta("a"), Ended(EndReason.FINISHED)]
+    one = run(backend(*steps))
+    seen = asyncio.run(watch(one))
+    first = one.snapshot.reply.started + (one.snapshot.reply.time_to_first_token or 0.0)
+    told = next(at for at, s in seen if s.reply.phase is not Phase.WAITING)
+    assert told - first < PACE / 2
+
+
+def test_a_silence_is_heard_of_twice_a_second_and_the_clock_runs() -> None:
+    def mute(conversation: Conversation, options: Options) -> Iterable[Step]:
+        time.sleep(1.6)  # worse than the seam allows
+        yield Ended(EndReason.FINISHED)
+
+    seen = asyncio.run(watch(run(ScriptedBackend(mute))))
+    gaps = [b - a for (a, _), (b, _) in pairwise(seen)]
+    assert len(seen) >= 4
+    assert max(gaps) < 0.7
+
+
+def test_there_are_no_more_runs_than_allowed_and_one_for_a_visitor() -> None:
+    runs, of = Runs(limit=2), backend(Pause(60))
+    for visitor in ("ann", "bob"):
+        runs.start(visitor, lambda: of.stream(ASKED, Options()))
+    with pytest.raises(Busy):
+        runs.start("cid", lambda: of.stream(ASKED, Options()))
+    ann = runs.of("ann")
+    assert ann is not None
+    ann.cancel()
+    assert ann.join(1.0)
+    with pytest.raises(Busy):
+        runs.start("bob", lambda: of.stream(ASKED, Options()))
+    runs.start("cid", lambda: of.stream(ASKED, Options()))
+    runs.drain(0.0)
+
+
+def test_one_visitors_cancel_leaves_the_others_alone() -> None:
+    runs = Runs(limit=9)
+    of = backend(Pause(0.5), AnswerDelta("whole"), Ended(EndReason.FINISHED))
+    ann, bob = (runs.start(who, lambda: of.stream(ASKED, Options())) for who in ("ann", "bob"))
+    ann.cancel()
+    assert bob.join(3.0)
+    assert bob.snapshot.reply.complete
+    assert not ann.snapshot.reply.complete
+
+
+def test_draining_lets_runs_finish_takes_no_new_ones_and_cuts_the_late() -> None:
+    runs = Runs(limit=9)
+    short = backend(Pause(0.4), AnswerDelta("whole"), Ended(EndReason.FINISHED))
+    endless = backend(AnswerDelta("half"), Pause(60))
+    first = runs.start("ann", lambda: short.stream(ASKED, Options()))
+    second = runs.start("bob", lambda: endless.stream(ASKED, Options()))
+    assert runs.drain(1.0) is False
+    assert first.snapshot.reply.complete
+    assert second.snapshot.reply.end is EndReason.INTERRUPTED
+    assert second.snapshot.reply.answer == "half"
+    with pytest.raises(Busy):
+        runs.start("cid", lambda: short.stream(ASKED, Options()))

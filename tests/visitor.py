@@ -1,0 +1,63 @@
+"""A visitor without a browser: the page's own requests over a real socket."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+
+class Visitor:
+    """One open page. Knows the page's functions by name, from its `/config`."""
+
+    def __init__(self, address: str) -> None:
+        self.session = secrets.token_hex(6)
+        self.http = httpx.Client(base_url=address, timeout=60.0, trust_env=False)
+        config = self.http.get("/config").json()
+        self.functions = {each["api_name"]: each for each in config["dependencies"]}
+
+    def envelope(self, name: str, *data: Any) -> dict[str, Any]:
+        """What the page posts to have its function `name` run."""
+        function = self.functions[name]
+        return {
+            "data": list(data),
+            "event_data": None,
+            "fn_index": function["id"],
+            "trigger_id": None,
+            "session_hash": self.session,
+        }
+
+    def question(self, text: str) -> dict[str, Any]:
+        """What the page posts to have `text` answered."""
+        turn = {"role": "user", "metadata": {"id": "question"}, "options": None}
+        turn["content"] = [{"type": "text", "text": text}]
+        return self.envelope("answer", [turn], "medium", 512, 0.7)
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        return self.http.post(f"/gradio_api/{path}", json=body)
+
+    def ask(self, text: str) -> Iterator[dict[str, Any]]:
+        """Post a question; then the page's updates as they come, to the end of the stream."""
+        self.post("queue/join", self.question(text)).raise_for_status()
+        return self.updates()
+
+    def updates(self) -> Iterator[dict[str, Any]]:
+        query = {"session_hash": self.session}
+        with self.http.stream("GET", "/gradio_api/queue/data", params=query) as stream:
+            for line in stream.iter_lines():
+                if line.startswith("data: "):
+                    yield json.loads(line.removeprefix("data: "))
+
+    def stop(self) -> None:
+        self.post("run/predict", self.envelope("stop")).raise_for_status()
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def shown(updates: list[dict[str, Any]]) -> str:
+    """Everything that reached the page, as one text to look for words in."""
+    return json.dumps([each.get("output") for each in updates], ensure_ascii=False)

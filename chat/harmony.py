@@ -7,29 +7,16 @@ are never joined again. Where other readers disagree with this one, and why, is 
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterator
 from enum import Enum, auto
 
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Usage
-
-Panel = type[ReasoningDelta] | type[AnswerDelta]
+from chat.markers import HOLD_LIMIT, Deltas, Markers, Panel, Pieces
 
 NO_USAGE = Usage()
 HEADER_LIMIT = 256
 """Characters. A header longer than this has lost its `<|message|>`."""
-HOLD_LIMIT = 48
-"""Characters; more than any marker or header word has."""
 
-# Every control token of the harmony vocabulary, and of most others, has the first form. One that
-# means nothing in harmony is still no text.
-_MARKER = re.compile(r"<(?:\|([A-Za-z0-9_.-]{1,32})\||(/?think))>", re.IGNORECASE)
-_HALF_MARKER = re.compile(
-    r"<(?:\|[A-Za-z0-9_.-]{0,32}|\|[A-Za-z0-9_.-]{1,32}\||/?(?:t(?:h(?:i(?:nk?)?)?)?)?)\Z",
-    re.IGNORECASE,
-)
-_SURELY_HALF = re.compile(r"<\||</?th", re.IGNORECASE)
 
 # Headers whose special tokens were stripped: `assistantfinal`, glued to the text after it. Prose
 # that mentions such a word goes on with a space, a full stop or a quotation mark.
@@ -57,81 +44,6 @@ _HALF_OPENING = re.compile(
     _beginnings(*_SWITCHES, "analysis to=", "commentary to=", "final ", "assistant to=", "to="),
     re.IGNORECASE,
 )
-
-
-class Pieces:
-    """Pieces of text or UTF-8 in, whole valid characters out; what is invalid becomes U+FFFD."""
-
-    def __init__(self) -> None:
-        self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
-        # JSON may cut a character outside the BMP between its two surrogates.
-        self._surrogates = codecs.getincrementaldecoder("utf-16-le")("replace")
-
-    def feed(self, piece: str | bytes) -> str:
-        if isinstance(piece, bytes):
-            return self._whole(self._bytes.decode(piece))
-        return self._whole(self._bytes.decode(b"", final=True) + piece)
-
-    def flush(self) -> str:
-        return self._whole(self._bytes.decode(b"", final=True), final=True)
-
-    def _whole(self, text: str, *, final: bool = False) -> str:
-        return self._surrogates.decode(text.encode("utf-16-le", "surrogatepass"), final)
-
-
-class Markers:
-    """Parts text from whole markers, and holds back a tail that may still become one."""
-
-    def __init__(self) -> None:
-        self._held = ""
-
-    def feed(self, text: str) -> Iterator[tuple[str, str]]:
-        """`(text, "")` or `("", marker)`, the marker in lower case without its brackets."""
-        text, at = self._held + text, 0
-        half = _HALF_MARKER.search(text, max(0, len(text) - HOLD_LIMIT))
-        end = half.start() if half else len(text)
-        self._held = text[end:]
-        for marker in _MARKER.finditer(text, 0, end):
-            if marker.start() > at:
-                yield text[at : marker.start()], ""
-            yield "", (marker[1] or marker[2]).lower()
-            at = marker.end()
-        if end > at:
-            yield text[at:end], ""
-
-    def flush(self) -> str:
-        """What is held, if it is text. Half a marker is not; a lone `<` or `<t` is."""
-        held, self._held = self._held, ""
-        return "" if _SURELY_HALF.match(held) else held
-
-
-class Deltas:
-    """Collects text for the two panels; blocks of one panel are parted by a blank line."""
-
-    def __init__(self) -> None:
-        self._collected: list[tuple[Panel, list[str]]] = []
-        self._written: set[Panel] = set()
-        self._owing: set[Panel] = set()
-
-    def part(self) -> None:
-        """What is written next begins a new block."""
-        self._owing = set(self._written)
-
-    def write(self, panel: Panel, text: str) -> None:
-        if not text:
-            return
-        if not self._collected or self._collected[-1][0] is not panel:
-            self._collected.append((panel, []))
-        if panel in self._owing:
-            self._owing.discard(panel)
-            self._collected[-1][1].append("\n\n")
-        self._written.add(panel)
-        self._collected[-1][1].append(text)
-
-    def take(self) -> list[Event]:
-        events: list[Event] = [panel("".join(texts)) for panel, texts in self._collected]
-        self._collected.clear()
-        return events
 
 
 class Mode(Enum):
@@ -176,21 +88,19 @@ class HarmonyReader:
         return self._deltas.take()
 
     def finish(self, reason: EndReason | None = None, usage: Usage = NO_USAGE) -> list[Event]:
-        """What was held back, then exactly one `Ended`. Nothing may be fed after it.
+        """What was held back and is text, then exactly one `Ended`. Feed nothing after it.
 
         `reason` is what the source said: FINISHED for an end-of-sequence token, LENGTH for a
         spent budget, None for nothing. Then a `<|return|>` means FINISHED, and its absence
         INTERRUPTED. FINISHED becomes UNKNOWN where there was no answer to finish.
         """
         self._read(self._pieces.flush())
-        self._text(self._markers.flush())
-        # A cut may fall inside a header, so that only a source that was not cut has its
-        # unfinished header words taken for text.
+        # A cut may fall inside a marker or a header, and what is held may be half of one. Only
+        # where there was no cut is it text.
         if reason is EndReason.FINISHED:
+            self._text(self._markers.flush())
             self._settle()
             self._recover()
-        elif self._mode is Mode.STRIPPED:
-            self._settle()
         if reason is None:
             reason = EndReason.FINISHED if self._returned else EndReason.INTERRUPTED
         if reason is EndReason.FINISHED and not self._answered:
@@ -224,33 +134,29 @@ class HarmonyReader:
         self._settle()
         self._recover()
         if marker == "channel":
-            if self._mode is not Mode.HEADER:
-                self._role, self._started = "", False
             if not self._channels_seen:
                 self._answered = False  # it speaks harmony after all: that was no answer
             self._channel, self._channels_seen = "", True
         else:
             self._role, self._channel, self._started = "", None, marker == "start"
         self._returned = self._returned or marker == "return"
-        self._thinking = False
         self._mode = Mode.HEADER
 
     def _message(self) -> None:
-        if self._mode is not Mode.HEADER:
-            if self._mode is not Mode.OPENING and not _WORD.fullmatch(self._held):
-                return self._other("message")
+        if self._mode is Mode.OPENING or _WORD.fullmatch(self._held):
             # A header whose `<|channel|>` was part of the prompt, or was stripped.
-            self._role, self._channel, self._started = self._held, None, False
-            self._held = ""
-        self._open(self._role + (self._channel or ""))
-        return None
+            self._role, self._held, self._mode = self._held, "", Mode.HEADER
+        if self._mode is Mode.HEADER:
+            self._open(self._role + (self._channel or ""))
+        else:
+            self._other("message")
 
     def _other(self, marker: str) -> None:
         """A marker that has no business here. A space keeps its neighbours from forming one."""
         if self._mode is Mode.OPENING:
             if marker == "constrain" and self._held:
                 self._role, self._held, self._mode = self._held, "", Mode.HEADER
-            elif not self._held:
+            elif not self._held and not self._thinking:
                 return
         self._settle()
         self._text(" ")
@@ -263,7 +169,7 @@ class HarmonyReader:
         bare = role.removeprefix("assistant")
         if self._channel is None and bare in ("analysis", "commentary", "final"):
             name, role = bare, ""
-        foreign = self._started and role not in ("", "assistant", "commentary")
+        foreign = self._started and role not in ("", "assistant")
         self._begin(name, Mode.BODY, dropped=foreign or "to=" in header)
 
     def _begin(self, name: str, mode: Mode, *, dropped: bool = False) -> None:
@@ -343,12 +249,12 @@ class HarmonyReader:
             at = switch.end()
             self._begin(switch[1].lower(), Mode.STRIPPED, dropped=bool(switch[2]))
             if self._mode is Mode.BODY:
-                return self._write(text[at:])
+                self._write(text[at:])
+                return
         half = _HALF_SWITCH.search(text, max(at, len(text) - HOLD_LIMIT))
         end = half.start() if half else len(text)
         self._held = text[end:]
         self._write(text[at:end])
-        return None
 
     def _write(self, text: str) -> None:
         panel = ReasoningDelta if self._thinking and self._panel else self._panel
@@ -360,13 +266,13 @@ class HarmonyReader:
 
 
 # Typed markers. NFKC, which some tokenizers apply, turns the full-width forms into the plain ones
-# and drops what has no width, so both are treated as the tokenizer would see them.
-_NIL = "[\u00ad\u200b-\u200d\u2060\ufeff]*"
+# and drops what has no width, so both are read as the tokenizer would read them.
+_NIL = "\u00ad\u200b-\u200d\u2060\ufeff"
 _TYPED = re.compile(
-    rf"(?P<angle>[<＜﹤])(?={_NIL}[|｜])"
-    rf"|(?P<bar>[|｜])(?={_NIL}[>＞﹥])"
-    rf"|(?P<tag>[<＜﹤])(?={_NIL}[/／]?[\w\u2581\u00ad\u200b-\u200d\u2060\ufeff-]{{1,64}}[>＞﹥])"
-    rf"|(?P<box>[\[［])(?={_NIL}[/／]?(?:[gs]?[A-ZＡ-Ｚ][A-ZＡ-Ｚ_＿]{{2,40}})[\]］])"
+    rf"[<＜﹤](?=[{_NIL}]*[|｜])"
+    rf"|[|｜](?=[{_NIL}]*[>＞﹥])"
+    rf"|[<＜﹤](?=[\w/／\u2581{_NIL}-]{{1,64}}[>＞﹥])"
+    rf"|[\[［](?=[/／{_NIL}]{{0,8}}[gs]?[A-ZＡ-Ｚ][A-ZＡ-Ｚ_＿{_NIL}]{{2,40}}[\]］])"
 )
 
 
@@ -375,6 +281,6 @@ def neutralise(text: str) -> str:
 
     `<|end|>` becomes `< |end| >`, `<end_of_turn>` `< end_of_turn>`, `[INST]` `[ INST]`,
     `<<SYS>>` `<< SYS>>`; full-width forms likewise. It stays readable; nothing else changes.
-    For text on its way into a prompt, never for what is shown.
+    For text on its way into a prompt; the page shows what was typed.
     """
-    return _TYPED.sub(lambda typed: f"{typed[0]} ", text)
+    return _TYPED.sub(r"\g<0> ", text)

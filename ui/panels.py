@@ -187,7 +187,7 @@ def _ending(snapshot: Snapshot) -> tuple[str, str, list[Choice]]:
     match reply.end:
         case EndReason.FINISHED if reply.answer.strip():
             return "finished", "", []
-        case EndReason.FINISHED:
+        case EndReason.FINISHED | EndReason.UNKNOWN if not reply.answer.strip():
             return "failed", words.NONE, again
         case EndReason.LENGTH if not reply.answer.strip():
             return "room", words.NO_ROOM_LEFT, more

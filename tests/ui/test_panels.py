@@ -95,6 +95,7 @@ def test_nothing_but_a_finished_answer_returns_to_the_model() -> None:
 ENDINGS = [
     ("finished", "", [THINK, ANSWER, Ended(EndReason.FINISHED)]),
     ("failed", words.NONE, [THINK, Ended(EndReason.FINISHED)]),
+    ("failed", words.NONE, [THINK, Ended(EndReason.UNKNOWN)]),
     ("room", words.NO_ROOM_LEFT, [THINK, Ended(EndReason.LENGTH)]),
     ("cut", words.CUT, [THINK, ANSWER, Ended(EndReason.LENGTH)]),
     ("cut", words.CUT, [THINK, ANSWER, Ended(EndReason.INTERRUPTED)]),

@@ -8,6 +8,7 @@ value; secrets are never named by value and never print.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,8 +203,10 @@ def _origins(name: str, value: str) -> tuple[str, ...]:
     for origin in origins:
         parts = urlsplit(origin)
         loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
+        # Nothing that could end the header's directive it will stand in.
+        plain = re.fullmatch(r"[\w.-]+(:\d{1,5})?", parts.netloc, re.ASCII)
         if origin != f"{parts.scheme}://{parts.netloc}" or not (
-            parts.scheme == "https" or loopback
+            plain and (parts.scheme == "https" or loopback)
         ):
             raise SettingsError(
                 f"{name} has {origin!r}; each must be an origin such as https://example.org."

@@ -180,9 +180,10 @@ def _ending(snapshot: Snapshot) -> tuple[str, str, list[Choice]]:
     reply, error, ref = snapshot.reply, snapshot.error, snapshot.ref
     again: list[Choice] = [{"value": RETRY, "label": words.AGAIN}]
     more: list[Choice] = [{"value": RETRY_WITH_MORE, "label": words.MORE_ROOM}]
+    begun = bool(reply.answer or reply.reasoning)
     if error is not None:
-        sentence = words.error(error, ref, partial=bool(reply.answer))
-        kind = "cut" if reply.answer else "failed"
+        sentence = words.error(error, ref, partial=begun)
+        kind = "cut" if begun else "failed"
         return kind, sentence, [] if isinstance(error, TooLong) else again
     match reply.end:
         case EndReason.FINISHED if reply.answer.strip():
@@ -195,7 +196,7 @@ def _ending(snapshot: Snapshot) -> tuple[str, str, list[Choice]]:
             return "cut", words.CUT.format(ref=ref), more
         case EndReason.STOPPED:
             return "stopped", words.STOPPED if reply.answer else words.STOPPED_EARLY, again
-        case _ if reply.answer:
+        case _ if begun:
             return "cut", words.CUT.format(ref=ref), again
         case _:
             return "failed", words.DOWN.format(ref=ref), again

@@ -77,25 +77,19 @@ class Run:
 
         One reader only. The last snapshot has the end.
         """
-        news = asyncio.Event()
-        self._watcher = (asyncio.get_running_loop(), news)
+        turned = asyncio.Event()
+        self._watcher = (asyncio.get_running_loop(), turned)
         while True:
-            news.clear()
+            turned.clear()
             done, snapshot = self.done, self.snapshot
             yield snapshot
             if done:
                 return
-            shown = time.monotonic()
-            try:
-                await asyncio.wait_for(news.wait(), TICK)
-                while (rest := shown + PACE - time.monotonic()) > 0 and self._same(snapshot):
-                    news.clear()
-                    await asyncio.wait_for(news.wait(), rest)
-            except TimeoutError:
-                continue
-
-    def _same(self, shown: Snapshot) -> bool:
-        return not self.done and self._reply.phase is shown.reply.phase
+            for _ in range(round(TICK / PACE)):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(turned.wait(), PACE)
+                if turned.is_set() or self._reply is not snapshot.reply:
+                    break
 
     def _pull(self) -> None:
         try:
@@ -104,8 +98,11 @@ class Run:
                 for event in stream:
                     if self._cancel is not None:
                         break
+                    before = self._reply.phase
                     self._reply = self._reply.apply(event, time.monotonic())
-                    self._wake()
+                    # Not for every token: waking the loop costs more than the token itself.
+                    if self._reply.phase is not before:
+                        self._wake()
             finally:
                 stream.close()
             if self._cancel is None and self._reply.phase is not Phase.ENDED:
@@ -135,9 +132,9 @@ class Run:
         watcher = self._watcher
         if watcher is None:
             return
-        loop, news = watcher
+        loop, turned = watcher
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody looks any more
-            loop.call_soon_threadsafe(news.set)
+            loop.call_soon_threadsafe(turned.set)
 
 
 class Runs:

@@ -217,7 +217,7 @@ def figures(
 
 
 def error(error: BackendError, ref: str, partial: bool) -> str:
-    """The sentence for each class of error; `partial` is whether an answer had begun."""
+    """The sentence for each class of error; `partial` is whether any text had come."""
     match error:
         case TooLong():
             return CTX

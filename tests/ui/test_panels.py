@@ -100,7 +100,8 @@ ENDINGS = [
     ("cut", words.CUT, [THINK, ANSWER, Ended(EndReason.LENGTH)]),
     ("cut", words.CUT, [THINK, ANSWER, Ended(EndReason.INTERRUPTED)]),
     ("cut", words.CUT, [THINK, ANSWER, Ended(EndReason.UNKNOWN)]),
-    ("failed", words.DOWN, [THINK, Ended(EndReason.INTERRUPTED)]),
+    ("cut", words.CUT, [THINK, Ended(EndReason.INTERRUPTED)]),
+    ("failed", words.DOWN, [Ended(EndReason.INTERRUPTED)]),
     ("stopped", words.STOPPED, [THINK, ANSWER, Ended(EndReason.STOPPED)]),
     ("stopped", words.STOPPED_EARLY, [Ended(EndReason.STOPPED)]),
 ]

@@ -1,0 +1,151 @@
+"""Every variable, what it may be, and what is said when it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+import pytest
+
+from settings import Secret, Settings, SettingsError, read_settings
+
+KEY = "ak-hunter2"
+
+
+def test_nothing_set_is_the_defaults() -> None:
+    assert read_settings({}) == Settings()
+
+
+def test_an_empty_value_is_as_good_as_none() -> None:
+    names = ("BACKEND", "PORT", "HOST", "MODAL_ENDPOINT", "MODAL_KEY", "EMBED_ORIGINS")
+    assert read_settings(dict.fromkeys(names, "")) == Settings()
+
+
+def test_every_variable_is_read(tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter.gguf"
+    adapter.write_text("")
+    environ = {
+        "BACKEND": "remote",
+        "EMBEDDED_MODEL": "repo/name:file.gguf",
+        "EMBEDDED_ADAPTER": str(adapter),
+        "MODAL_ENDPOINT": "https://example.modal.run/v1",
+        "ENDPOINT_CONTRACT": "legacy",
+        "MODAL_KEY": KEY,
+        "MODAL_SECRET": "as-hunter2",
+        "ENDPOINT_API_KEY": "sk-hunter2",
+        "MODAL_MODEL": "medical",
+        "MODEL_ID": "a/base",
+        "MODEL_REVISION": "0" * 40,
+        "ADAPTER_ID": "a/adapter",
+        "ADAPTER_REVISION": "1" * 40,
+        "HF_TOKEN": "hf_hunter2",
+        "HOST": "127.0.0.2",
+        "PORT": "8080",
+        "SHOW_REASONING": "off",
+        "MAX_CONCURRENT_CHATS": "7",
+        "EMBED_ORIGINS": "https://a.example, http://localhost:3000",
+        "DRAIN_SECONDS": "12",
+        "LOG_LEVEL": "debug",
+    }
+    settings = read_settings(environ)
+    plain = Settings()
+    for field in dataclasses.fields(Settings):
+        assert getattr(settings, field.name) != getattr(plain, field.name), field.name
+    assert settings.modal_key == Secret(KEY)
+    assert settings.embedded_adapter == adapter
+    assert settings.embed_origins == ("https://a.example", "http://localhost:3000")
+    assert settings.log_level == logging.DEBUG
+
+
+def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("MAX_CONCURRENT_CHATS=5\nMODEL_ID=from/file\n")
+    settings = read_settings({"MODEL_ID": "from/environ"}, dotenv)
+    assert (settings.max_concurrent_chats, settings.model_id) == (5, "from/environ")
+    assert read_settings({}, tmp_path / "none") == Settings()
+
+
+def test_a_host_that_sets_port_is_listened_to_from_outside() -> None:
+    assert read_settings({}).host == "127.0.0.1"
+    assert read_settings({"PORT": "10000"}).host == "0.0.0.0"  # noqa: S104
+    assert read_settings({"PORT": "10000", "HOST": "127.0.0.1"}).host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BACKEND", "cloud"),
+        ("BACKEND", "remote "),
+        ("ENDPOINT_CONTRACT", "grpc"),
+        ("EMBEDDED_ADAPTER", "/no/such/file"),
+        ("MODAL_ENDPOINT", "example.modal.run"),
+        ("MODAL_ENDPOINT", "http://example.modal.run"),
+        ("MODAL_ENDPOINT", "https://example.modal.run/v1/"),
+        ("MODAL_ENDPOINT", "https://example.modal.run /v1"),
+        ("MODAL_ENDPOINT", " https://example.modal.run/v1"),
+        ("MODAL_ENDPOINT", "https://example.modal.run/v1?key=1"),
+        ("MODAL_ENDPOINT", "https://example.modal.run:port"),
+        ("MODAL_ENDPOINT", "https://[::1"),
+        ("MODAL_ENDPOINT", "ftp://example.modal.run"),
+        ("MODEL_ID", "a/base\n"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "80.5"),
+        ("PORT", "٣"),
+        ("SHOW_REASONING", "maybe"),
+        ("MAX_CONCURRENT_CHATS", "0"),
+        ("MAX_CONCURRENT_CHATS", "-1"),
+        ("DRAIN_SECONDS", "301"),
+        ("LOG_LEVEL", "loud"),
+        ("EMBED_ORIGINS", "example.org"),
+        ("EMBED_ORIGINS", "*"),
+        ("EMBED_ORIGINS", "http://example.org"),
+        ("EMBED_ORIGINS", "https://example.org/path"),
+        ("EMBED_ORIGINS", "https://example.org; script-src *"),
+        ("EMBED_ORIGINS", "https://"),
+        ("EMBED_ORIGINS", "https://example.org;script-src"),
+        ("EMBED_ORIGINS", "https://user@example.org"),
+    ],
+)
+def test_a_wrong_value_is_one_sentence_that_names_its_variable(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_settings({name: value})
+    sentence = str(raised.value)
+    assert sentence.startswith(name)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_remote_without_an_address_is_refused() -> None:
+    with pytest.raises(SettingsError, match="set MODAL_ENDPOINT"):
+        read_settings({"BACKEND": "remote"})
+
+
+@pytest.mark.parametrize("name", ["MODAL_KEY", "MODAL_SECRET", "ENDPOINT_API_KEY", "HF_TOKEN"])
+def test_a_secret_never_prints(name: str) -> None:
+    both = {"MODAL_KEY": "other", "MODAL_SECRET": "other", name: KEY}
+    assert KEY not in repr(read_settings(both))
+    with pytest.raises(SettingsError) as raised:
+        read_settings({**both, name: f"{KEY} "})
+    assert KEY not in str(raised.value)
+    assert name in str(raised.value)
+
+
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_settings({"MODAL_ENDPOINT": f"https://user:{KEY}@example.org/v1"})
+    assert KEY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("MODAL_KEY", "MODAL_SECRET"), ("MODAL_SECRET", "MODAL_KEY")]
+)
+def test_half_of_a_pair_of_keys_is_refused(given: str, missing: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{missing} is missing"):
+        read_settings({given: KEY})
+
+
+def test_plain_http_is_for_this_machine_only() -> None:
+    url = "http://127.0.0.1:8000/v1"
+    assert read_settings({"MODAL_ENDPOINT": url}).modal_endpoint == url

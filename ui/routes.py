@@ -1,0 +1,57 @@
+"""The addresses that exist. Gradio serves about forty more; whatever is not here is a 404."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+READ = frozenset({"GET", "HEAD"})
+WRITE = frozenset({"POST"})
+
+SESSION = r"[A-Za-z0-9-]{1,64}"
+"""Gradio's name for one open page, made in the browser."""
+
+# No segment begins with a dot, so that no path climbs out of its folder.
+_FILE = r"[\w@+-][\w.@+-]*(?:/[\w@+-][\w.@+-]*)*"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address, the methods it takes, and how it is treated."""
+
+    name: str
+    """For the log: never what a visitor wrote."""
+    path: re.Pattern[str]
+    methods: frozenset[str] = READ
+    keep_query: bool = False
+    """Whether its query string is passed on. Only one needs it, and some of Gradio's obey it."""
+    cache: str = "no-store"
+    question: bool = False
+    """Whether it takes an `Envelope`."""
+
+
+def _route(path: str, **rest: object) -> Route:
+    return Route(path, re.compile(path, re.ASCII), **rest)  # type: ignore[arg-type]
+
+
+FOREVER = "public, max-age=31536000, immutable"
+"""For files whose name holds a hash of their content."""
+SHORT = "public, max-age=3600"
+
+ROUTES = (
+    _route(r"/"),
+    _route(r"/(?:healthz|readyz|state|disclaimer|config)"),
+    _route(rf"/assets/{_FILE}", cache=FOREVER),
+    _route(rf"/static/{_FILE}", cache=SHORT),
+    _route(r"/(?:theme\.css|favicon\.ico|robots\.txt|manifest\.json)", cache=SHORT),
+    _route(r"/gradio_api/app_id"),
+    _route(rf"/gradio_api/heartbeat/{SESSION}"),
+    _route(r"/gradio_api/queue/data", keep_query=True),
+    _route(r"/gradio_api/(?:queue/join|run/predict)", methods=WRITE, question=True),
+    _route(r"/gradio_api/(?:cancel|reset)", methods=WRITE),
+)
+
+
+def find(path: str) -> Route | None:
+    """The route of a path whose escapes are undone, or None."""
+    return next((route for route in ROUTES if route.path.fullmatch(path)), None)

@@ -1,0 +1,110 @@
+"""The server around the page: our own addresses, and Gradio's behind the guard."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, cast
+
+import gradio as gr
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from backend.base import Backend, Failed
+from settings import Settings
+from ui import panels, patches, words
+from ui.guard import Guard
+from ui.page import build_page, disclaimer_page, mount_options
+from ui.run import Runs
+
+SENTENCES = {404: words.NOT_FOUND, 503: words.BUSY.format(n=20)}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What `ui.serve` runs, and what it waits for at the end."""
+
+    app: ASGIApp
+    runs: Runs
+
+
+def create_app(backend: Backend, why: str, settings: Settings) -> Service:
+    """The page over `backend`, and all that stands around it. Loads and contacts nothing."""
+    # Where no event loop runs, Gradio makes several and closes none.
+    return asyncio.run(_create_app(backend, why, settings))
+
+
+async def _create_app(backend: Backend, why: str, settings: Settings) -> Service:
+    patches.apply()
+    runs = Runs(settings.max_concurrent_chats)
+    page = build_page(backend, why, runs, settings)
+    parent = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    _add_routes(parent, backend, runs)
+    # Its types are partly unknown.
+    cast("Any", gr).mount_gradio_app(
+        parent,
+        page,
+        path="/",
+        app_kwargs={
+            "openapi_url": None,
+            "exception_handlers": {
+                RequestValidationError: _not_understood,
+                HTTPException: _refused,
+            },
+        },
+        run_history=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        ssr_mode=False,
+        pwa=False,
+        show_error=False,
+        allowed_paths=[],
+        max_file_size="1kb",
+        **mount_options(),
+    )
+    arity = {index: len(fn.inputs) for index, fn in page.fns.items()}
+    return Service(Guard(parent, arity, settings.embed_origins), runs)
+
+
+def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
+    disclaimer = disclaimer_page()
+
+    async def healthz() -> Response:
+        """Whether this process serves. Never asks the backend."""
+        return PlainTextResponse("ok")
+
+    async def readyz() -> Response:
+        """Whether a question would be taken. A backend that sleeps or wakes takes one."""
+        if runs.closing:
+            return PlainTextResponse(words.RESTARTING, 503)
+        status = backend.status()
+        kind = type(status).__name__.lower()
+        return PlainTextResponse(kind, 503 if isinstance(status, Failed) else 200)
+
+    async def state() -> Response:
+        return JSONResponse(panels.state(backend.info, backend.status()))
+
+    async def notice() -> Response:
+        return HTMLResponse(disclaimer)
+
+    for path, answer in (
+        ("/healthz", healthz),
+        ("/readyz", readyz),
+        ("/state", state),
+        ("/disclaimer", notice),
+    ):
+        app.add_api_route(path, answer, methods=["GET", "HEAD"])
+
+
+async def _not_understood(request: Request, error: Exception) -> Response:
+    """In place of FastAPI's own answer, which repeats what was sent."""
+    return JSONResponse({"detail": words.BAD_REQUEST}, 400)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """In place of Gradio's own words, which are for its developers."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse({"detail": SENTENCES.get(status, words.BAD_REQUEST)}, status)

@@ -98,17 +98,13 @@
     if (!document.hidden) look();
   });
 
-  // Gradio's transcript speaks every update aloud and puts an unnamed button into each panel's
-  // title; ours speaks at the beginning and the end, and the title is one button.
+  // Gradio's transcript speaks every update aloud, calls its examples a list that has no items,
+  // and does not say whether a panel is open.
   function tidy() {
     for (const log of document.querySelectorAll("#chat [role=log]")) log.ariaLive = "off";
+    document.querySelector("#chat .examples[role=list]")?.removeAttribute("role");
     for (const title of document.querySelectorAll("#chat .thought-group [role=button]")) {
       title.ariaExpanded = String(title.classList.contains("expanded"));
-      const inner = title.querySelector("button");
-      if (inner && inner.tabIndex !== -1) {
-        inner.tabIndex = -1;
-        inner.ariaHidden = "true";
-      }
     }
   }
 

@@ -204,7 +204,7 @@ def disclaimer_page() -> str:
 
 
 def _transcript() -> gr.Chatbot:
-    intro = f'<div class="intro"><h1>{escape(words.TAGLINE)}</h1><p>{escape(words.INTRO)}</p></div>'
+    intro = f'<div class="intro"><h2>{escape(words.TAGLINE)}</h2><p>{escape(words.INTRO)}</p></div>'
     return gr.Chatbot(
         elem_id="chat",
         label=words.TITLE,
@@ -277,7 +277,7 @@ def _theme() -> gr.themes.Base:
 def _header(backend: Backend) -> str:
     line = panels.state(backend.info, backend.status())
     return (
-        f'<header><span class="wordmark">{words.TITLE}</span>'
+        f'<header><h1 class="wordmark">{words.TITLE}</h1>'
         f'<span id="state" data-state="{line["state"]}"><span class="dot" aria-hidden="true">'
         f'</span><span class="text">{escape(line["text"])}</span></span></header>'
         f'<div id="announcer" class="sr-only" role="status" aria-live="polite"></div>'

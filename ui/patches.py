@@ -1,7 +1,8 @@
 """Where the pinned Gradio does what this server must not. Each is held by a test.
 
-It prints the stack of every fault, with the function's inputs in its last line; and it makes a
-folder for uploads, where there are none, and does not start where it cannot.
+It prints the stack of every fault, with the function's inputs in its last line; it makes a folder
+for uploads, where there are none, and does not start where it cannot; and it names itself, with
+a picture on another host, where a shared link is previewed.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import traceback
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,7 +21,9 @@ from typing import Any, cast
 import gradio.queueing
 import gradio.route_utils
 import gradio.routes
+from jinja2 import FunctionLoader
 
+from ui import words
 from ui.logs import place
 
 HERE = Path(__file__).parent
@@ -26,6 +31,20 @@ NOWHERE = os.path.join(os.devnull, "gradio")
 """A folder that nobody can make, so that nothing that was said can be put there."""
 
 log = logging.getLogger("medicalgpt.page")
+
+
+PREVIEW = (
+    "".join(
+        f'<meta property="og:{name}" content="{escape(content)}">'
+        for name, content in (
+            ("type", "website"),
+            ("title", f"{words.TITLE}: {words.TAGLINE.lower()}"),
+            ("description", words.DISCLAIMER),
+        )
+    )
+    + f'<meta name="description" content="{escape(words.DISCLAIMER)}">'
+)
+_PREVIEWS = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 
 
 class _Path(type(Path())):
@@ -46,6 +65,14 @@ def apply() -> None:
     routes = cast("Any", gradio.routes)
     routes.DEFAULT_TEMP_DIR = NOWHERE
     routes.Path = _Path
+    routes.templates.env.loader = FunctionLoader(_template)
+    routes.templates.env.cache.clear()
+
+
+def _template(name: str) -> str:
+    """Gradio's page, with our own words in its previews."""
+    source = Path(gradio.routes.STATIC_TEMPLATE_LIB, name).read_text("utf-8")
+    return _PREVIEWS.sub("", source).replace("<head>", f"<head>{PREVIEW}", 1)
 
 
 def _report() -> None:

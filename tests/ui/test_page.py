@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from backend.base import (
@@ -105,12 +106,10 @@ CLICK: list[Callable[[Page], None]] = [
     lambda page: page.context.close(),
 ]
 STATES: dict[str, list[Step]] = {
-    "Queue": [Pause(60, Stage.QUEUED)],
+    "Waiting for a free place": [Pause(60, Stage.QUEUED)],
     "Thinking": [ReasoningDelta("Hmm."), Pause(60)],
     "Thought": [ReasoningDelta("Hmm."), AnswerDelta("Rest"), Pause(60)],
 }
-SIGNS = {"Queue": words.waiting(None, 0)[:0] or "Waiting for a free place", **{
-    name: name for name in ("Thinking", "Thought")}}  # fmt: skip
 
 
 @pytest.mark.parametrize("act", CLICK, ids=["Stop", "Escape", "closing the tab"])
@@ -121,7 +120,7 @@ def test_stopping_closes_the_backends_iterator_within_a_second(
     backend = scripted(*STATES[state])
     page = open_page(serve(backend))
     ask(page, "Why?")
-    expect(reasoning(page)).to_contain_text(SIGNS[state])
+    expect(reasoning(page)).to_contain_text(state)
     wait_until(lambda: backend.open == 1, 1.0)
     began = time.monotonic()
     act(page)
@@ -377,6 +376,20 @@ def test_a_screen_reader_hears_the_beginning_and_the_end_only(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(serve: Serve, open_page: Open, scheme: str) -> None:
+    page = open_page(serve(scripted(*WHOLE)), color_scheme=scheme)
+    empty = Axe().run(page)
+    ask(page, "Why?")
+    expect(foot(page)).to_be_visible()
+    reasoning(page).locator(".title").click()
+    page.click("#settings .label-wrap")
+    expect(page.get_by_text(words.LENGTH, exact=True)).to_be_visible()
+    answered = Axe().run(page)
+    assert [v["id"] for v in empty.response["violations"]] == []
+    assert [v["id"] for v in answered.response["violations"]] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_it_fits_a_phone_and_a_desk_in_light_and_dark(
     serve: Serve, open_page: Open, width: int, scheme: str
@@ -397,23 +410,6 @@ def test_it_fits_a_phone_and_a_desk_in_light_and_dark(
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
         assert box["y"] + box["height"] <= 740
-    assert contrast(page, "#disclaimer p") >= 4.5
-    assert contrast(page, "#chat .caveat, #chat .figures") >= 4.5
-    assert contrast(page, "#chat .user-row p") >= 7
-
-
-def contrast(page: Page, selector: str) -> float:
-    """WCAG contrast of a text against the page behind it."""
-
-    def light(colour: str) -> float:
-        parts = [int(n) / 255 for n in re.findall(r"\d+", colour)[:3]]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    style = "(element) => getComputedStyle(element)"
-    ink = light(page.locator(selector).first.evaluate(f"{style}.color".replace("=> get", "=> get")))
-    paper = light(page.locator("body").evaluate(f"{style}.backgroundColor"))
-    return (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05)
 
 
 def test_the_disclaimer_is_always_in_sight_and_has_a_page_of_its_own(

@@ -144,3 +144,11 @@ def test_a_failed_backend_gives_a_sentence_without_its_own_words(serve: Serve, v
     seen = shown(list(visitor(serve(backend)).ask("What is a stroke?")))
     assert "secret-host" not in seen
     assert "cannot be reached" in seen
+
+
+def test_a_shared_link_is_previewed_in_our_own_words(serve: Serve) -> None:
+    head = httpx.get(serve(ScriptedBackend(lambda conversation, options: []))).text
+    assert f'property="og:description" content="{words.DISCLAIMER}"' in head
+    assert "og:image" not in head
+    assert "twitter:" not in head
+    assert 'content="Gradio"' not in head

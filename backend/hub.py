@@ -1,0 +1,134 @@
+"""One file of a model on the Hugging Face hub, or a copy of it fetched before.
+
+The download runs in a child process (this file is its program), because a download in a thread
+cannot be ended.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from backend.fetching import Fetching
+from settings import Secret
+
+FORM = re.compile(r"([\w.-]+/[\w.-]+):([\w.-]+(?:/[\w.-]+)*\.gguf)(?:@([\w.-]+))?")
+ROOT = Path(__file__).resolve().parent.parent
+
+MISSING, DENIED, UNREACHABLE = 3, 4, 5  # exit codes of the child
+
+
+class NotOnHub(Exception):
+    """The file could not be had from the hub. `str` says why, in the rest of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file on the hub; `revision` is a commit, branch or tag, None for the newest."""
+
+    repo: str
+    file: str
+    revision: str | None
+
+
+def parse(text: str) -> HubFile | None:
+    """`owner/repo:file.gguf`, `owner/repo:folder/file.gguf@revision`; None for anything else."""
+    match = FORM.fullmatch(text)
+    return HubFile(match[1], match[2], match[3]) if match else None
+
+
+def fetch(wanted: HubFile, fetching: Fetching, token: Secret | None) -> tuple[Path, str]:
+    """The file in the hub's own cache, and the commit it is of.
+
+    Raises `NotOnHub` and `Cancelled`.
+    """
+    environment = {**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1"}
+    if token is not None:
+        environment["HF_TOKEN"] = token.reveal()
+    command = [sys.executable, "-m", "backend.hub", wanted.repo, wanted.file, wanted.revision or ""]
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.DEVNULL,
+        )
+        code = fetching.follow(child, lambda: _share(said))
+        if code == 0:
+            path = Path(_last_line(said))
+            return path, _commit(path)
+    raise NotOnHub(_REASONS.get(code, "the download failed"))
+
+
+_REASONS = {
+    MISSING: "the hub has no such repository, revision or file",
+    DENIED: "the hub does not allow it: set HF_TOKEN to the token of an account that may read it",
+    UNREACHABLE: "the hub cannot be reached: connect this machine and ask again",
+}
+
+
+def _share(said: IO[bytes]) -> float | None:
+    try:
+        return float(_last_line(said))
+    except ValueError:
+        return None
+
+
+def _last_line(said: IO[bytes]) -> str:
+    """The child's last whole line; read by position, since the child shares the offset."""
+    size = os.fstat(said.fileno()).st_size
+    tail = os.pread(said.fileno(), 8_192, max(0, size - 8_192)).decode("utf-8", "replace")
+    lines = tail.split("\n")
+    return lines[-2] if len(lines) > 1 else ""
+
+
+def _commit(path: Path) -> str:
+    """From the hub's cache layout, `snapshots/<commit>/<file>`."""
+    parts = path.parts
+    return parts[parts.index("snapshots") + 1] if "snapshots" in parts else ""
+
+
+def main(repo: str, file: str, revision: str) -> int:
+    """The child: fetch, telling the share done and at last the path, a line each."""
+    huggingface_hub: Any = importlib.import_module("huggingface_hub")
+    tqdm: Any = importlib.import_module("tqdm")
+    errors: Any = importlib.import_module("huggingface_hub.errors")
+
+    def update(bar: Any, n: float | None = 1) -> Any:
+        shown = tqdm.tqdm.update(bar, n)
+        if bar.total:
+            print(f"{min(1.0, bar.n / bar.total):.3f}", flush=True)
+        return shown
+
+    told = type("Told", (tqdm.tqdm,), {"update": update})
+    try:
+        path: str = huggingface_hub.hf_hub_download(
+            repo, file, revision=revision or None, tqdm_class=told
+        )
+    except errors.GatedRepoError:
+        return DENIED
+    except errors.LocalEntryNotFoundError:  # not here, and no connection
+        return UNREACHABLE
+    except (
+        errors.RepositoryNotFoundError,
+        errors.RevisionNotFoundError,
+        errors.EntryNotFoundError,
+    ):
+        return MISSING
+    except (errors.HfHubHTTPError, OSError):
+        return UNREACHABLE
+    print(path, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""What the page is told of an embedded model, before it is loaded and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backend import hub
+from backend.base import BackendInfo, NotReady, Option, Options
+from backend.gguf_header import Header, read_header
+from backend.model_file import NAME, SHA256, ModelFile
+from settings import Settings
+
+HARMONY_ARCHITECTURE = "gpt-oss"
+"""Of models that write harmony themselves, as `general.architecture` in the file says."""
+SMALL = 3_000_000_000
+"""Parameters. What a smaller model says about medicine is not to be trusted at all."""
+
+DEFAULT = Header(kind="model", architecture="llama", context=8_192, parameters=134_515_008)
+UNKNOWN = Header(kind="model", architecture="", context=0, parameters=0)
+
+
+def speaks_harmony(header: Header) -> bool:
+    return header.architecture == HARMONY_ARCHITECTURE
+
+
+def context_of(header: Header) -> int:
+    """The tokens one conversation gets.
+
+    4,096 hold the longest question and several answers; of the default model's they take 71 MB.
+    A model that thinks at length needs twice that.
+    """
+    wanted = 8_192 if speaks_harmony(header) else 4_096
+    return min(header.context or wanted, wanted)
+
+
+def describe(file: ModelFile, header: Header) -> BackendInfo:
+    context = context_of(header)
+    # gpt-oss is meant to be sampled as it is; the small model says less nonsense when held short.
+    held = Options(max_new_tokens=768, temperature=0.3, top_p=0.95)
+    free = Options(max_new_tokens=2_048, temperature=1.0, top_p=1.0)
+    return BackendInfo(
+        name="embedded",
+        model=file.name,
+        revision=file.revision,
+        context_window=context,
+        max_new_tokens=context // 2,
+        honours=frozenset(Option),
+        defaults=free if speaks_harmony(header) else held,
+        unreliable=header.parameters < SMALL,
+    )
+
+
+def expected(settings: Settings) -> BackendInfo:
+    """The same from the settings alone: nothing is fetched, and nothing raised."""
+    value = settings.embedded_model
+    if value is None:
+        return describe(ModelFile(Path(), NAME, SHA256[:12]), DEFAULT)
+    wanted = hub.parse(value)
+    path = Path(wanted.file if wanted else value).expanduser()
+    revision = (wanted.revision or "") if wanted else ""
+    try:
+        header = read_header(path) if wanted is None else UNKNOWN
+    except NotReady:
+        header = UNKNOWN
+    return describe(ModelFile(path, path.stem, revision[:12]), header)

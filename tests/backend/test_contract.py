@@ -1,0 +1,135 @@
+"""One contract, every backend: what `backend/base.py` asks of all of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from itertools import pairwise
+
+import pytest
+
+from backend.base import Asleep, Backend, BackendError, Failed, Options, Ready, Waking
+from backend.embedded import EmbeddedBackend
+from backend.scripted import Pause, ScriptedBackend, Step
+from chat.conversation import Conversation
+from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Waiting
+from settings import Settings
+
+ASKED = Conversation.ask("What is asthma?")
+SHORT = Options(max_new_tokens=96, temperature=0.3, seed=1)
+
+
+def script(conversation: Conversation, options: Options) -> Iterator[Step]:
+    yield Pause(0.6, Stage.READING)
+    for word in ("Weigh ", "it ", "well."):
+        yield ReasoningDelta(word)
+    yield Pause(0.6)
+    for word in ("Rest ", "and ", "drink."):
+        yield AnswerDelta(word)
+    yield Ended(EndReason.FINISHED)
+
+
+@pytest.fixture(params=["scripted", pytest.param("embedded", marks=pytest.mark.model)])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """A new one of each kind, since some of these tests close it."""
+    if request.param == "scripted":
+        made: Backend = ScriptedBackend(script)
+    else:
+        path = request.getfixturevalue("model_path")
+        made = EmbeddedBackend.from_settings(Settings(embedded_model=str(path)))
+    yield made
+    made.close()
+
+
+def test_a_stream_ends_with_exactly_one_end(backend: Backend) -> None:
+    events = list(backend.stream(ASKED, SHORT))
+    assert [event for event in events if isinstance(event, Ended)] == [events[-1]]
+
+
+def test_reasoning_and_answer_are_typed_and_never_empty(backend: Backend) -> None:
+    events = list(backend.stream(ASKED, SHORT))
+    texts = [event for event in events if isinstance(event, ReasoningDelta | AnswerDelta)]
+    assert {type(event) for event in texts} == {ReasoningDelta, AnswerDelta}
+    assert all(event.text for event in texts)
+
+
+def test_no_silence_is_longer_than_half_a_second(backend: Backend) -> None:
+    times = [time.monotonic(), *(time.monotonic() for _ in backend.stream(ASKED, SHORT))]
+    assert max(after - before for before, after in pairwise(times)) < 0.5
+
+
+def test_a_wait_tells_its_stage_and_grows(backend: Backend) -> None:
+    waits = [event for event in backend.stream(ASKED, SHORT) if isinstance(event, Waiting)]
+    assert waits
+    for before, after in pairwise(waits):
+        if before.stage is after.stage and after.elapsed > 0.3:
+            assert after.elapsed > before.elapsed
+
+
+@pytest.mark.parametrize("state", [None, Waiting, ReasoningDelta, AnswerDelta, Ended])
+def test_closing_takes_less_than_a_second_in_every_state(
+    backend: Backend, state: type[Event] | None
+) -> None:
+    before = threading.active_count()
+    stream = backend.stream(ASKED, SHORT)
+    if state is not None:
+        assert any(isinstance(event, state) for event in stream)
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 1.0
+    assert threading.active_count() <= before
+    assert list(stream) == []
+
+
+def test_a_stream_closed_halfway_leaves_the_next_one_whole(backend: Backend) -> None:
+    with closing(backend.stream(ASKED, SHORT)) as stream:
+        next(stream)
+    assert isinstance(list(backend.stream(ASKED, SHORT))[-1], Ended)
+
+
+def test_two_threads_may_ask_at_once(backend: Backend) -> None:
+    replies: list[list[Event]] = [[], []]
+    threads = [
+        threading.Thread(target=lambda into=into: into.extend(backend.stream(ASKED, SHORT)))
+        for into in replies
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60.0)
+    for events in replies:
+        assert any(isinstance(event, AnswerDelta) for event in events)
+        assert isinstance(events[-1], Ended)
+
+
+def test_options_out_of_bounds_are_clamped_and_never_refused(backend: Backend) -> None:
+    wild = Options(max_new_tokens=-1, temperature=99.0, top_p=-1.0, seed=-1)
+    assert isinstance(list(backend.stream(ASKED, wild))[-1], Ended)
+
+
+def test_status_and_info_answer_at_once_in_every_state(backend: Backend) -> None:
+    def look() -> None:
+        began = time.monotonic()
+        assert isinstance(backend.status(), Asleep | Waking | Ready | Failed)
+        info = backend.info
+        assert info.name
+        assert info.model
+        assert info.defaults.within(info) == info.defaults
+        assert time.monotonic() - began < 0.1
+
+    look()
+    for _ in backend.stream(ASKED, SHORT):
+        look()
+    backend.close()
+    look()
+
+
+def test_it_may_be_closed_twice_and_then_raises_only_errors_of_the_seam(
+    backend: Backend,
+) -> None:
+    backend.close()
+    backend.close()
+    with suppress(BackendError):
+        list(backend.stream(ASKED, SHORT))

@@ -23,8 +23,8 @@ from chat.events import Event, Stage, Waiting
 from settings import Settings
 
 SLOTS = 2
-"""Conversations answered at once. On two cores 1, 2, 3 and 4 give 147, 136, 149 and 187 tokens/s
-together; each takes 71 MB, and with two the whole process stays under 512 MB."""
+"""Conversations answered at once. On two cores 1, 2, 3 and 4 give 120, 97, 96 and 116 tokens/s
+together: more than one is for fairness, not for speed, and each takes 71 MB."""
 QUEUE = 16
 
 

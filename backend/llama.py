@@ -24,8 +24,8 @@ from backend.base import BackendError, BrokeContract, Interrupted, NotReady, Too
 from backend.cancelled import Cancelled
 
 BATCH = 32
-"""Tokens read at once. A stop is noticed between two batches: 3,000 tokens in, on two busy cores,
-one takes 0.6 s, where 64 take 1.4 s and 128 take 3.8 s; all three read equally fast."""
+"""Tokens read at once. A stop is noticed between two batches: 3,000 tokens in, on one core, one
+takes 0.3 s (0.6 s on a busy machine), 64 take 0.6 s and 128 take 1.3 s; all read equally fast."""
 PATH_LIMIT = 100
 """Bytes of a UNIX socket's path that every system allows."""
 CALL_SECONDS = 30.0
@@ -277,7 +277,8 @@ def _threads() -> int:
 
     The threads wait for each other, spinning, hundreds of times a token. With one for each core
     and any other work on the machine, our own page's included, they wait for one that does not
-    run: we measured 3 to 10 tokens/s instead of 140, where one less gave 44 to 130.
+    run: on two busy cores we measured 3 to 40 tokens/s with two threads and 44 to 117 with one.
+    On quiet ones both give about 117; the second thread only halves the time to read a prompt.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, (cores or 1) - 1)

@@ -156,6 +156,7 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
                 [chat, effort, length, temperature],
                 [chat],
                 concurrency_limit=None,
+                postprocess=False,
                 show_progress="hidden",
             ).then(None, js=SETTLED)
 

@@ -127,6 +127,6 @@ class EmbeddedBackend:
         with self._lock:
             if self._closed:
                 raise NotReady("The backend was closed.")
-            self._working.add(work)
             work.start()
+            self._working.add(work)
         return work

@@ -7,6 +7,7 @@ user can enter, with a key made at random, so that no port is opened and nobody 
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import importlib
 import json
@@ -44,6 +45,8 @@ class Sampling:
     min_p: float = 0.0
     repeat_penalty: float = 1.0
     """Over the last 64 tokens; 1 is none."""
+    dry: float = 0.0
+    """DRY's multiplier: how strongly going on with a sequence said before is held back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ class Pass:
     stop: Sequence[str]
     sampling: Sampling
     reuse: bool = True
-    """Whether what the slot holds of this prompt already is not read again. The numbers differ in
-    their last digits then, so that one seed may give two texts."""
+    """Whether what the slot holds of this prompt already is not read again. llama.cpp does not
+    promise the same numbers to the last digit then, nor one text for one seed."""
     endless: bool = False
     """Whether end-of-sequence tokens are forbidden."""
 
@@ -90,6 +93,8 @@ class Llama:
         self, model: Path, *, adapter: Path | None, context: int, slots: int, special: bool
     ) -> None:
         self._folder = _socket_folder()
+        # For a process that is told to end at once, and does not close what it has.
+        atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
         self._socket = str(self._folder / "s.sock")
         self._key = secrets.token_hex(16)
         try:
@@ -208,6 +213,9 @@ def _request(wanted: Pass) -> dict[str, Any]:
         "min_p": sampling.min_p,
         "repeat_penalty": sampling.repeat_penalty,
         "repeat_last_n": 64,
+        "dry_multiplier": sampling.dry,
+        "dry_allowed_length": 4,
+        "dry_penalty_last_n": 1_024,
         "seed": -1 if sampling.seed is None else sampling.seed % 2**32,
     }
 

@@ -77,11 +77,11 @@ def question(text: str, limit: int = MAX_QUESTION_CHARS) -> str:
 
     Raises `EmptyQuestion` and `QuestionTooLong`.
     """
-    if len(text) > limit:
-        raise QuestionTooLong(len(text), limit)
     text = clean(text).strip()
     if _BLANK.fullmatch(text):
         raise EmptyQuestion
+    if len(text) > limit:
+        raise QuestionTooLong(len(text), limit)
     return text
 
 
@@ -128,11 +128,6 @@ class Conversation:
     def question(self) -> str:
         """The last thing the user said."""
         return self.turns[-1].text
-
-    @property
-    def written(self) -> str:
-        """Everything the user said, oldest first."""
-        return "\n".join(turn.text for turn in self.turns if turn.role is Role.USER)
 
 
 def _messages(history: object) -> Sequence[object]:

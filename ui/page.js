@@ -5,10 +5,14 @@
 
   const SOON = 1000; // milliseconds between two looks at the state while it may change
   const LATER = 20000; // and while it will not change by itself
+  const PATIENCE = 5000; // for one look to be answered
+  const MISSES = 3; // looks without an answer in a row that mean the server is gone
   const KEPT = "medicalgpt.lost"; // where a question waits out the reload that follows a loss
+  const DISARMED = "\u200b";
   const { words } = window.medicalgpt;
-  let answering = 0;
-  let lost = false;
+  let answering = false;
+  let misses = 0;
+  let server = ""; // which start of the server answered last
   let timer = 0;
 
   const byId = (id) => document.getElementById(id);
@@ -19,36 +23,49 @@
     if (announcer) announcer.textContent = sentence;
   }
 
-  function begun() {
-    answering += 1;
-    document.body.classList.add("answering");
+  // Each of the two gets the conversation as it is, and looks at its last message: an act that
+  // asked nothing begins nothing, and ends no answer that is still being written.
+  function begun(shown) {
+    if (shown.at(-1)?.role !== "user") return;
+    write(true);
     announce(words.thinking);
-    document.querySelector("#notice .told")?.remove();
+    tell("");
     look();
   }
 
-  function settled() {
-    answering = Math.max(0, answering - 1);
-    if (answering > 0) return;
-    document.body.classList.remove("answering");
+  function settled(shown) {
+    const last = shown.at(-1);
+    if (answering && (!last || last.metadata?.id === "foot")) end();
+  }
+
+  function end() {
+    write(false);
+    takeBack();
     const feet = document.querySelectorAll("#chat .foot");
     const finished = feet.length && feet[feet.length - 1].matches(".foot-finished");
     announce(finished ? words.done : words.ended);
     box()?.focus({ preventScroll: true });
   }
 
+  function write(now) {
+    answering = now;
+    document.body.classList.toggle("answering", now);
+  }
+
   async function look() {
     clearTimeout(timer);
     let next = SOON;
     try {
-      const response = await fetch("state", { cache: "no-store" });
+      const signal = AbortSignal.timeout(PATIENCE);
+      const response = await fetch("state", { cache: "no-store", signal });
       const state = await response.json();
       show(state.state, state.text);
-      lost = false;
+      if (misses && state.server === server) found();
+      misses = 0;
+      server = state.server;
       if (!answering && (state.state === "ready" || state.state === "failed")) next = LATER;
     } catch {
-      show("failed", words.gone);
-      if (!lost) lose();
+      miss();
     }
     clearTimeout(timer);
     timer = setTimeout(look, document.hidden ? LATER : next);
@@ -61,38 +78,72 @@
     line.querySelector(".text").textContent = text;
   }
 
-  // The server is gone. What was asked and not answered goes back into the box, and stays for
-  // the reload that Gradio does once the server is there again; nothing else is ever kept.
-  function lose() {
-    lost = true;
+  // The server may be gone. What was asked and not answered is kept for the reload that Gradio
+  // does once the server is there again, and goes back into the box; nothing else is ever kept.
+  function miss() {
+    misses += 1;
+    if (answering) sessionStorage.setItem(KEPT, box()?.value || asked());
+    if (misses !== MISSES) return;
+    show("failed", words.gone);
     if (!answering) return;
-    const asked = [...document.querySelectorAll("#chat [data-testid=user]")].pop();
-    const text = box()?.value || asked?.innerText.replaceAll("\u200b", "").trim() || "";
-    sessionStorage.setItem(KEPT, text);
-    answering = 0;
     document.body.classList.remove("answering");
-    giveBack(text);
+    giveBack(sessionStorage.getItem(KEPT));
+  }
+
+  // It was there all along: only the looks were lost, and an answer may still be coming.
+  function found() {
+    if (answering) write(true);
+    takeBack();
+  }
+
+  function takeBack() {
+    const kept = sessionStorage.getItem(KEPT);
+    sessionStorage.removeItem(KEPT);
+    if (kept && kept === asked() && box()?.value === kept) type("");
+    tell("");
+  }
+
+  function asked() {
+    const questions = document.querySelectorAll("#chat [data-testid=user]");
+    return questions[questions.length - 1]?.innerText.replaceAll(DISARMED, "").trim() ?? "";
   }
 
   function giveBack(text) {
-    const field = box();
-    if (!field) return void setTimeout(giveBack, 100, text);
-    field.value = text;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
+    if (!box()) return void setTimeout(giveBack, 100, text);
+    type(text);
     tell(words.lost);
   }
 
+  function type(text) {
+    const field = box();
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
   function tell(sentence) {
-    const notice = document.createElement("div");
-    notice.setAttribute("role", "alert");
-    notice.className = "told";
-    notice.textContent = sentence;
-    byId("notice")?.querySelector(".html-container, .prose")?.replaceChildren(notice);
+    const told = byId("told");
+    if (told) told.textContent = sentence;
   }
 
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && answering) byId("stop")?.click();
   });
+
+  // A stop that found nothing to stop must not leave the page waiting.
+  function stopped() {
+    setTimeout(() => answering && end(), 1500);
+  }
+
+  // What the page puts into markup to disarm it is not for other programs.
+  document.addEventListener("copy", (event) => {
+    event.clipboardData.setData("text/plain", String(getSelection()).replaceAll(DISARMED, ""));
+    event.preventDefault();
+  });
+  const clipboard = navigator.clipboard;
+  if (clipboard) {
+    const copy = clipboard.writeText.bind(clipboard);
+    clipboard.writeText = (text) => copy(text.replaceAll(DISARMED, ""));
+  }
 
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) look();
@@ -124,7 +175,7 @@
     if (kept) giveBack(kept);
   }
 
-  Object.assign(window.medicalgpt, { begun, settled });
+  Object.assign(window.medicalgpt, { begun, settled, stopped });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();
 })();

@@ -25,8 +25,9 @@ from ui.panels import Message
 from ui.run import Runs
 
 HERE = Path(__file__).parent
-BEGUN = "() => window.medicalgpt.begun()"
-SETTLED = "() => window.medicalgpt.settled()"
+BEGUN = "(shown) => window.medicalgpt.begun(shown)"
+SETTLED = "(shown) => window.medicalgpt.settled(shown)"
+STOPPED = "() => window.medicalgpt.stopped()"
 KEEP = cast(Any, gr.skip())
 """An output that stays as it is."""
 
@@ -84,20 +85,19 @@ class Page:
     ) -> AsyncGenerator[list[Message], None]:
         """Answer the last question in the conversation, as a growing conversation."""
         history = panels.history(shown)
-        if not history or history[-1]["role"] != "user":
+        visitor = _visitor(request)
+        if not history or history[-1]["role"] != "user" or self._runs.of(visitor) is not None:
             return
         asked = history[-1]["content"][0]["text"]
         try:
             conversation = Conversation.from_untrusted(history[:-1], asked)
             options = _options(effort, length, temperature).within(self._backend.info)
-            run = self._runs.start(
-                _visitor(request), lambda: self._backend.stream(conversation, options)
-            )
+            run = self._runs.start(visitor, lambda: self._backend.stream(conversation, options))
         except Busy as busy:
             sentence = words.RESTARTING if self._runs.closing else words.error(busy, "", False)
             yield [*history, panels.refused(sentence)]
             return
-        except ValueError:
+        except (ValueError, OverflowError):
             yield [*history, panels.refused(words.BAD_REQUEST)]
             return
         try:
@@ -113,11 +113,16 @@ class Page:
 
     async def stop(self, request: gr.Request) -> None:
         """End this visitor's run. The page shows the end by itself."""
-        for _ in range(20):  # the click may come before the run it means
+        for _ in range(5):  # the click may come before the run it means
             run = self._runs.of(_visitor(request))
             if run is not None:
                 return run.cancel()
             await asyncio.sleep(0.1)
+
+    async def controls(self) -> tuple[Any, Any, Any]:
+        """The settings with the bounds and defaults of the model as it is now."""
+        effort, length, temperature = _bounds(self._backend.info)
+        return gr.update(**effort), gr.update(**length), gr.update(**temperature)
 
 
 def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr.Blocks:
@@ -127,6 +132,8 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(_header(backend), elem_id="masthead", padding=False)
         chat = _transcript()
+        # What the script says has a place of its own: it may not touch what Gradio renders.
+        gr.HTML('<div id="told" role="alert"></div>', elem_id="lost", padding=False)
         notice = gr.HTML(_notice(""), elem_id="notice", padding=False)
         with gr.Row(elem_id="composer"):
             box = gr.Textbox(
@@ -151,14 +158,16 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
 
         def answered(event: Any) -> None:
             """After `event` put a question at the end of the conversation, answer it."""
-            event.then(None, js=BEGUN).then(
+            event.then(None, [chat], js=BEGUN).then(
                 page.answer,
                 [chat, effort, length, temperature],
                 [chat],
                 concurrency_limit=None,
+                # What `panels` makes is what the browser takes; Gradio would check and copy all
+                # of it in another thread, which is a third of what an update costs.
                 postprocess=False,
                 show_progress="hidden",
-            ).then(None, js=SETTLED)
+            ).then(None, [chat], js=SETTLED)
 
         now: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
         asked = gr.on([box.submit, send.click], page.begin, [box, chat], [chat, box, notice], **now)
@@ -167,7 +176,9 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         answered(chat.retry(page.retry, [chat], [chat], **now))
         answered(chat.option_select(page.choose, [chat, length], [chat, length], **now))
         answered(chat.edit(page.edit, [chat], [chat, notice], **now))
-        stop.click(page.stop, None, None, **now)
+        stop.click(page.stop, None, None, **now).then(None, js=STOPPED)
+        # A model that is loaded may allow more than could be known of it when the page was built.
+        demo.load(page.controls, None, [effort, length, temperature], **now)
         new.click(lambda: ([], "", _notice("")), None, [chat, box, notice], **now)
     return _queued(demo, settings.max_concurrent_chats)
 
@@ -224,34 +235,28 @@ def _transcript() -> gr.Chatbot:
 
 
 def _controls(info: BackendInfo) -> tuple[gr.Radio, gr.Slider, gr.Slider]:
-    """Only what the backend honours is offered; the rest keeps its default, unseen."""
-    defaults = info.defaults
-    effort = gr.Radio(
-        list(words.EFFORTS),
-        value=defaults.effort.value,
-        label=words.EFFORT,
-        info=words.EFFORT_INFO,
-        visible=Option.EFFORT in info.honours,
+    effort, length, temperature = _bounds(info)
+    return (
+        gr.Radio(list(words.EFFORTS), label=words.EFFORT, info=words.EFFORT_INFO, **effort),
+        gr.Slider(MIN_NEW_TOKENS, step=64, label=words.LENGTH, info=words.LENGTH_INFO, **length),
+        gr.Slider(
+            0, 1.5, step=0.1, label=words.TEMPERATURE, info=words.TEMPERATURE_INFO, **temperature
+        ),
     )
-    length = gr.Slider(
-        MIN_NEW_TOKENS,
-        info.max_new_tokens,
-        value=defaults.max_new_tokens,
-        step=64,
-        label=words.LENGTH,
-        info=words.LENGTH_INFO,
-        visible=Option.MAX_NEW_TOKENS in info.honours,
+
+
+def _bounds(info: BackendInfo) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Of each setting, what depends on the backend: one that it does not honour is not offered."""
+    defaults, honours = info.defaults, info.honours
+    return (
+        {"value": defaults.effort.value, "visible": Option.EFFORT in honours},
+        {
+            "value": defaults.max_new_tokens,
+            "maximum": info.max_new_tokens,
+            "visible": Option.MAX_NEW_TOKENS in honours,
+        },
+        {"value": defaults.temperature, "visible": Option.TEMPERATURE in honours},
     )
-    temperature = gr.Slider(
-        0,
-        1.5,
-        value=defaults.temperature,
-        step=0.1,
-        label=words.TEMPERATURE,
-        info=words.TEMPERATURE_INFO,
-        visible=Option.TEMPERATURE in info.honours,
-    )
-    return effort, length, temperature
 
 
 def _queued(demo: gr.Blocks, chats: int) -> gr.Blocks:
@@ -281,7 +286,7 @@ def _header(backend: Backend) -> str:
         f'<header><h1 class="wordmark">{words.TITLE}</h1>'
         f'<span id="state" data-state="{line["state"]}"><span class="dot" aria-hidden="true">'
         f'</span><span class="text">{escape(line["text"])}</span></span></header>'
-        f'<div id="announcer" class="sr-only" role="status" aria-live="polite"></div>'
+        '<div id="announcer" class="sr-only" role="status" aria-live="polite"></div>'
     )
 
 

@@ -71,7 +71,7 @@ def apply() -> None:
 
 def _template(name: str) -> str:
     """Gradio's page, with our own words in its previews."""
-    source = Path(gradio.routes.STATIC_TEMPLATE_LIB, name).read_text("utf-8")
+    source = Path(cast("Any", gradio.routes).STATIC_TEMPLATE_LIB, name).read_text("utf-8")
     return _PREVIEWS.sub("", source).replace("<head>", f"<head>{PREVIEW}", 1)
 
 

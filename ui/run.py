@@ -166,8 +166,8 @@ class Runs:
             running = self._live()
             if self._closing or visitor in running or len(running) >= self._limit:
                 raise Busy("too many runs", retry_after=20)
-            run = running[visitor] = Run(open_stream)
-        return run.start()
+            running[visitor] = run = Run(open_stream).start()
+        return run
 
     def _live(self) -> dict[str, Run]:
         self._running = {who: run for who, run in self._running.items() if not run.done}
@@ -185,6 +185,7 @@ class Runs:
         finished = all(run.join(max(0.0, until - time.monotonic())) for run in running)
         for run in running:
             run.cancel(EndReason.INTERRUPTED)
+        until = time.monotonic() + 1.0
         for run in running:
-            run.join(1.0)
+            run.join(max(0.0, until - time.monotonic()))
         return finished

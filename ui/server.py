@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -71,6 +72,7 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
 
 def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
     disclaimer = disclaimer_page()
+    start = secrets.token_hex(4)  # so that an open page can tell a restart from a lost packet
 
     async def healthz() -> Response:
         """Whether this process serves. Never asks the backend."""
@@ -85,7 +87,8 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
         return PlainTextResponse(kind, 503 if isinstance(status, Failed) else 200)
 
     async def state() -> Response:
-        return JSONResponse(panels.state(backend.info, backend.status()))
+        line = panels.state(backend.info, backend.status())
+        return JSONResponse({**line, "server": start})
 
     async def notice() -> Response:
         return HTMLResponse(disclaimer)

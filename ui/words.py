@@ -100,7 +100,6 @@ THINKING = "Thinking"
 AGAIN = "Try again"
 MORE_ROOM = "Try again with more room"
 
-WAKE = "The model is starting up. This can take a few minutes; your question is waiting."
 BUSY = "Many people are asking right now. Please try again in about {n} seconds."
 DOWN = (
     "The model cannot be reached right now. Your question was not answered. You can try again. "
@@ -155,13 +154,14 @@ def state(info: BackendInfo, status: Status) -> str:
     """The state line: which model, and whether it would answer now."""
     match status:
         case Ready():
-            return f"{info.model} · ready"
+            now = "ready"
         case Asleep():
-            return f"{info.model} · asleep, wakes with your question"
+            now = "asleep, wakes with your question"
         case Waking(stage=stage, fraction=fraction):
-            return f"{info.model} · {_STAGES[stage].lower()}{_percent(fraction)}"
+            now = f"{_STAGES[stage].lower()}{_percent(fraction)}"
         case Failed():
-            return f"{info.model} · not available"
+            now = "not available"
+    return f"{info.model} ({info.name}) · {now}"
 
 
 _STAGES = {

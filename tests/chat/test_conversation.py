@@ -106,6 +106,11 @@ def test_a_question_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert (caught.value.length, caught.value.limit) == (MAX_QUESTION_CHARS + 1, MAX_QUESTION_CHARS)
 
 
+def test_the_limit_counts_what_was_typed_and_not_what_the_page_adds() -> None:
+    asked = "<b" * (MAX_QUESTION_CHARS // 2)
+    assert question(asked.replace("<", "<\u200b")) == asked
+
+
 def test_control_characters_go_and_what_people_write_stays() -> None:
     typed = "a\x00b\x1b[31m c\u202ed \ud800 \u00b5g 中文 👩\u200d⚕️\r\n  - list\ttab"
     assert question(typed) == "ab[31m cd \ufffd µg 中文 👩\u200d⚕️\n  - list\ttab"

@@ -27,6 +27,7 @@ from chat.conversation import MAX_QUESTION_CHARS, Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage
 from tests.conftest import Serve, wait_until
 from tests.ui.conftest import Open
+from tests.visitor import Visitor, shown
 from ui import words
 
 pytestmark = pytest.mark.browser
@@ -203,11 +204,12 @@ def test_retry_and_edit_ask_again_in_the_place_of_the_old(serve: Serve, open_pag
 def test_copy_takes_the_answer_and_neither_the_trace_nor_the_foot(
     serve: Serve, open_page: Open
 ) -> None:
-    page = open_page(serve(scripted(*WHOLE)), permissions=["clipboard-read", "clipboard-write"])
+    steps = [ReasoningDelta("Hmm."), AnswerDelta("Rest if `a <b`."), FINISHED]
+    page = open_page(serve(scripted(*steps)), permissions=["clipboard-read", "clipboard-write"])
     ask(page, "Why?")
     expect(foot(page)).to_be_visible()
     page.get_by_role("button", name="Copy message").locator("visible=true").click()
-    assert page.evaluate("navigator.clipboard.readText()").strip() == "Rest and fluids."
+    assert page.evaluate("navigator.clipboard.readText()").strip() == "Rest if `a <b`."
 
 
 def test_an_example_is_asked_with_one_click_and_a_new_conversation_forgets_it(
@@ -299,22 +301,82 @@ def test_the_state_line_tells_the_model_and_whether_it_is_ready(
     backend.state = Waking(time.monotonic(), Stage.FETCHING, 0.5)
     page = open_page(serve(backend))
     state = page.locator("#state")
-    expect(state).to_contain_text(f"{backend.info.model} · fetching the model · 50%")
+    expect(state).to_contain_text(f"{backend.info.model} (scripted) · fetching the model · 50%")
     backend.state = Failed(NotReady("/secret"))
     expect(state).to_contain_text("not available")
     assert "secret" not in page.content()
 
 
 def test_a_trace_that_is_switched_off_never_reaches_the_browser(
+    serve: Serve, visitor: Callable[[str], Visitor]
+) -> None:
+    someone = visitor(serve(scripted(*WHOLE), show_reasoning=False))
+    received = shown(list(someone.ask("Why?")))
+    assert "Rest and fluids." in received
+    assert "Let me think" not in received
+
+
+def test_one_lost_look_at_the_state_does_not_end_a_living_answer(
     serve: Serve, open_page: Open
 ) -> None:
-    page = open_page(serve(scripted(*WHOLE), show_reasoning=False))
-    received: list[str] = []
-    page.on("response", lambda response: received.append(response.url))
+    backend = scripted(ReasoningDelta("Hmm."), Pause(11.0), *WHOLE)
+    page = open_page(serve(backend))
     ask(page, "Why?")
-    expect(answers(page).last).to_contain_text("Rest and fluids.")
-    reasoning(page).locator(".title").click()
-    assert "Let me think" not in page.content()
+    expect(reasoning(page)).to_contain_text("Thinking")
+    page.route("**/state", lambda route: route.abort(), times=1)
+    page.wait_for_timeout(2_500)
+    expect(page.locator("#stop")).to_be_visible()
+    assert page.input_value("#question textarea") == ""
+    # And a longer gap is mended once the server is heard again.
+    page.route("**/state", lambda route: route.abort(), times=3)
+    expect(page.locator("#told")).to_contain_text(words.LOST)
+    expect(page.locator("#stop")).to_be_visible()
+    expect(page.locator("#told")).to_be_empty()
+    assert page.input_value("#question textarea") == ""
+    expect(foot(page)).to_be_visible()
+    expect(page.locator("#send")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_an_act_that_asks_nothing_is_not_announced_as_thinking(
+    serve: Serve, open_page: Open
+) -> None:
+    page = open_page(serve(scripted(*WHOLE)))
+    page.press("#question textarea", "Enter")
+    expect(page.locator("#notice")).to_contain_text(words.EMPTY)
+    expect(page.locator("#send")).to_be_visible()
+    expect(page.locator("#announcer")).to_be_empty()
+
+
+def test_the_looks_of_each_ending_differ(serve: Serve, open_page: Open) -> None:
+    endings: list[list[Step]] = [
+        [ReasoningDelta("Hmm."), Ended(EndReason.LENGTH)],
+        [AnswerDelta("Half"), Ended(EndReason.LENGTH)],
+        [AnswerDelta("Half"), Ended(EndReason.STOPPED)],
+        [Unreachable("x")],
+    ]
+    looks: set[tuple[str, ...]] = set()
+    for steps in endings:
+        page = open_page(serve(scripted(*steps)))
+        ask(page, "Why?")
+        note = page.locator("#chat .note")
+        expect(note).to_be_visible()
+        names = ("borderLeftStyle", "borderLeftColor", "backgroundColor", "color")
+        looks.add(tuple(note.evaluate(f"e => getComputedStyle(e).{name}") for name in names))
+        page.context.close()
+    assert len(looks) == len(endings)
+
+
+def test_settings_follow_a_model_that_turns_out_to_allow_more(
+    serve: Serve, open_page: Open
+) -> None:
+    backend = scripted(*WHOLE)
+    address = serve(backend)
+    backend._info = replace(backend.info, max_new_tokens=777, defaults=Options(temperature=1.3))
+    page = open_page(address)
+    page.click("#settings .label-wrap")
+    expect(page.locator("#settings .max_value").first).to_have_text("777")
+    expect(page.locator("#settings input[type=number]").last).to_have_value("1.3")
 
 
 def test_indentation_survives_and_markup_from_the_model_does_nothing(

@@ -14,6 +14,11 @@ from backend.llama import Llama
 from chat.conversation import SYSTEM_PROMPT, Conversation
 from chat.harmony import neutralise
 
+# Some templates open the model's thoughts themselves. Where the answer is to begin, they must be
+# closed again, or the answer would be more of them.
+_OPENED = re.compile(r"<think>\s*\Z")
+CLOSED = "\n</think>\n\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -45,6 +50,8 @@ def write_prompt(
         {"role": role, "content": f"text{index}x{nonce}"} for index, role in enumerate(roles)
     ]
     rendered = llama.render(messages, **({"reasoning_effort": effort} if effort else {}))
+    if _OPENED.search(rendered):
+        rendered = rendered.rstrip() + CLOSED
     parts = re.split(rf"text(\d+)x{nonce}", rendered)
     notes = len(texts) - 2 if follow_up else None
     ids, head = llama.tokenise(parts[0], special=True, first=True), None

@@ -19,7 +19,10 @@ from chat.harmony import HarmonyReader
 
 ANALYSIS = "<|channel|>analysis<|message|>"
 FINAL = "<|end|><|start|>assistant<|channel|>final<|message|>"
-STOPS = ("<|return|>", "<|call|>", "<|end|>", "<|start|>", "<|channel|>", "<|message|>")
+STOPS = (
+    "<|return|>", "<|call|>", "<|end|>", "<|start|>", "<|channel|>", "<|message|>",
+    "<think>", "</think>",
+)  # fmt: skip
 """In two stages any marker of the model's own ends the stage: it may open no channel."""
 
 SHARE = {Effort.LOW: 1 / 4, Effort.MEDIUM: 1 / 2, Effort.HIGH: 2 / 3}

@@ -102,3 +102,26 @@ def test_an_answer_that_would_be_empty_is_asked_for_again(tmp_path: Path) -> Non
         writing.two_stages(Conversation.ask("hello"), Options(max_new_tokens=64), TRAINED)
     assert text_of(events, AnswerDelta).strip()
     assert "<|" not in text_of(events, AnswerDelta)
+
+
+def test_where_a_template_opens_the_thoughts_itself_they_are_closed_before_the_answer(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with model(model_path) as llama:
+        plain = llama.render
+        monkeypatch.setattr(llama, "render", lambda *a, **k: plain(*a, **k) + "<think>\n")
+        prompt = write_prompt(llama, Conversation.ask("hello"), follow_up="Now answer.")
+        closed = llama.tokenise("<think>\n</think>\n\n", special=True)
+    assert prompt.bridge[-len(closed) :] == closed
+    assert prompt.head[-len(closed) :] != closed
+
+
+def test_a_thought_that_the_model_closes_ends_the_stage(tmp_path: Path) -> None:
+    for stray in ("<think>", "</think>"):
+        successors = {"<|message|>": "Weigh it.", "Weigh it.": stray, stray: "Weigh it."}
+        path = harmony_model(tmp_path / f"tiny{len(stray)}.gguf", successors)
+        events: list[Event] = []
+        with model(path, special=True) as llama:
+            writing = Writing(llama, 0, CONTEXT, events.append, UNWATCHED)
+            writing.two_stages(Conversation.ask("hello"), Options(max_new_tokens=64), TRAINED)
+        assert text_of(events, ReasoningDelta) == text_of(events, AnswerDelta) == "Weigh it."

@@ -14,7 +14,17 @@ import numpy as np
 MARKERS = ("<|start|>", "<|message|>", "<|channel|>", "<|end|>", "<|return|>", "<|call|>")
 ANSWER_HEADER = "<|start|>assistant<|channel|>final<|message|>"
 """One token here: with one successor each, `<|channel|>` cannot lead to two channels."""
-WORDS = ("system", "user", "assistant", "analysis", "Weigh it.", "Rest. ", "Drink. ")
+WORDS = (
+    "<think>",
+    "</think>",
+    "system",
+    "user",
+    "assistant",
+    "analysis",
+    "Weigh it.",
+    "Rest. ",
+    "Drink. ",
+)
 
 TEMPLATE = (
     "<|start|>system<|message|>Reasoning: {{ reasoning_effort }}<|end|>"

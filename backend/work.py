@@ -17,8 +17,9 @@ log = logging.getLogger("medicalgpt.embedded")
 TICK = 0.25
 """Seconds of silence between two `Waiting`s; the seam asks for 0.5 at most."""
 JOIN_SECONDS = 5.0
-"""For the batch under way, 0.7 s at worst where we measured; then the thread is left to itself,
-and keeps its slot until it ends."""
+"""For the batch under way: 0.7 s at worst where we measured, within the second that the seam allows
+for a close. On a machine so slow that a batch takes longer, a close does too, rather than leave a
+native call running under it; after this long the thread keeps its slot until it ends."""
 
 Write = Callable[[Callable[[Event], None], Watcher], None]
 """Emits events, the last one an `Ended`, and looks at the watcher's `cancelled` as it goes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
@@ -27,7 +27,7 @@ SETTLE = 1.5
 
 
 @contextmanager
-def browsing() -> Iterator[Browser]:
+def browsing() -> Generator[Browser, None, None]:
     path = chromium()
     if path is None or shutil.which(path) is None:
         raise SystemExit(NO_CHROMIUM)

@@ -3,9 +3,10 @@
     python -m benchmarks.many_chats [--quick]
 
 Our page and a plain ChatInterface, its limits lifted, at the same loads in turns. Visitors have
-no browsers but make a page's requests, from this process, over real sockets. `late` is the time
-from the first question to the last reply's end over what the source needs for one reply. Where a
-server cannot keep up it shows there and in the gaps between a stream's updates.
+no browsers but make a page's requests, from this process, over real sockets; twenty come in a
+second. `late` is the time from a visitor's question to the end of the reply over what the source
+needs for it, of the visitor who waited longest: where a server cannot keep up it shows there.
+Last, as many as the highest load ask in the same moment.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.report import aim, load, percentile, setting, table
 from benchmarks.server import OURS, PLAIN, Server, serving
 from benchmarks.source import Pattern, question
-from benchmarks.visitors import Connection, Page, ask_in_turn
+from benchmarks.visitors import Answer, Connection, Page, ask_in_turn
 
 RATE = 20.0
 """Tokens a second of each stream."""
+COME = 20.0
+"""Visitors a second."""
 PROBE_EVERY = 0.05
 PROBES = {OURS: "/healthz", PLAIN: "/gradio_api/app_id"}
 """The cheapest answer of each: one without a queue, a page or a model."""
@@ -35,7 +38,7 @@ class Plan:
     tokens: int
 
 
-FULL = Plan(loads=(10, 50, 100), tokens=400)
+FULL = Plan(loads=(10, 50, 100), tokens=500)
 QUICK = Plan(loads=(2, 10), tokens=60)
 
 
@@ -45,6 +48,7 @@ class Load:
 
     streams: int
     late: float
+    """Of the slowest, a multiple of the time that the source takes."""
     updates: float
     """A second, of one stream."""
     gap_p95: float
@@ -57,23 +61,37 @@ class Load:
 
 
 async def put_under_load(which: str, server: Server, address: str, n: int, tokens: int) -> Load:
-    """`n` visitors ask at once, and each reads to the end."""
+    """`n` visitors come one after the other, ask, and read to the end."""
     page = await Page.load(which, address)
+
+    async def visit(number: int) -> tuple[Answer, float]:
+        await asyncio.sleep(number / COME)
+        answer = await page.ask(question(tokens))
+        return answer, time.monotonic() - answer.asked
+
     cpu, began = server.cpu(), time.monotonic()
     async with watching(server, address + PROBES[which]) as (probes, sizes):
-        answers = await asyncio.gather(*(page.ask(question(tokens)) for _ in range(n)))
-        wall = time.monotonic() - began
-    gaps = [gap for answer in answers for gap in answer.gaps]
+        visits = await asyncio.gather(*(visit(number) for number in range(n)))
+    wall = time.monotonic() - began
+    gaps = [gap for answer, _ in visits for gap in answer.gaps]
     return Load(
         streams=n,
-        late=wall / Pattern(RATE).seconds(tokens),
-        updates=sum(len(answer.updates) for answer in answers) / n / wall,
+        late=max(seconds for _, seconds in visits) / Pattern(RATE).seconds(tokens),
+        updates=sum(len(answer.updates) / seconds for answer, seconds in visits) / n,
         gap_p95=percentile(gaps, 0.95),
         gap_max=max(gaps),
         probe_p99=percentile(probes, 0.99),
         cpu=(server.cpu() - cpu) / wall,
         rss=max(sizes),
     )
+
+
+async def ask_together(which: str, address: str, n: int) -> float:
+    """Seconds until the last of `n` who ask in the same moment has a first update."""
+    page = await Page.load(which, address)
+    began = time.monotonic()
+    answers = await asyncio.gather(*(page.ask(question(20)) for _ in range(n)))
+    return max(answer.updates[0] for answer in answers) - began
 
 
 @asynccontextmanager
@@ -101,26 +119,38 @@ async def watching(
     finally:
         watcher.cancel()
         (ended,) = await asyncio.gather(watcher, return_exceptions=True)
-        if not isinstance(ended, asyncio.CancelledError):
+        if isinstance(ended, Exception):
             raise ended
 
 
-def measure(plan: Plan) -> tuple[dict[str, float], dict[tuple[str, int], Load]]:
-    """Idle memory in MB, and what was seen at each load; one after the other."""
-    idle: dict[str, float] = {}
-    loads: dict[tuple[str, int], Load] = {}
+@dataclass
+class Seen:
+    """All that was measured, for each page."""
+
+    idle: dict[str, float] = field(default_factory=dict[str, float])
+    """MB."""
+    loads: dict[tuple[str, int], Load] = field(default_factory=dict[tuple[str, int], Load])
+    together: dict[str, float] = field(default_factory=dict[str, float])
+    """Seconds."""
+
+
+def measure(plan: Plan) -> Seen:
+    """One after the other."""
+    seen = Seen()
     with ExitStack() as running:
         servers = {
             which: running.enter_context(serving(which, Pattern(RATE))) for which in (OURS, PLAIN)
         }
         for which, (server, address) in servers.items():
             ask_in_turn(which, address, [question(20)])
-            idle[which] = server.rss()
+            seen.idle[which] = server.rss()
         for n in plan.loads:
             for which, (server, address) in servers.items():
-                seen = asyncio.run(put_under_load(which, server, address, n, plan.tokens))
-                loads[which, n] = seen
-    return idle, loads
+                under = put_under_load(which, server, address, n, plan.tokens)
+                seen.loads[which, n] = asyncio.run(under)
+        for which, (_, address) in servers.items():
+            seen.together[which] = asyncio.run(ask_together(which, address, max(plan.loads)))
+    return seen
 
 
 def loads_table(loads: dict[tuple[str, int], Load]) -> str:
@@ -143,29 +173,28 @@ def loads_table(loads: dict[tuple[str, int], Load]) -> str:
     return table(head, rows)
 
 
-def aims_table(idle: dict[str, float], loads: dict[tuple[str, int], Load]) -> str:
+def aims_table(seen: Seen) -> str:
     """What was aimed at, of ours, and how the plain one compares."""
-    counts = sorted({n for _, n in loads})
-    most, middle = counts[-1], counts[-2]
-    figures: list[tuple[str, float, float, float]] = [
-        ("RSS idle, MB", idle[OURS], idle[PLAIN], 180),
-        (f"RSS with {middle}, MB", loads[OURS, middle].rss, loads[PLAIN, middle].rss, 320),
-    ]
-    ours, plain = loads[OURS, most], loads[PLAIN, most]
-    figures += [
-        (f"late with {most}", ours.late, plain.late, 1.05),
-        (f"gap p95 with {most}, ms", ours.gap_p95 * 1e3, plain.gap_p95 * 1e3, 500),
-        (f"probe p99 with {most}, ms", ours.probe_p99 * 1e3, plain.probe_p99 * 1e3, 100),
-    ]
+    counts = sorted({n for _, n in seen.loads})
+    middle, most = counts[-2:]
+    half = {which: seen.loads[which, middle] for which in (OURS, PLAIN)}
+    full = {which: seen.loads[which, most] for which in (OURS, PLAIN)}
+
+    def row(name: str, ours: float, plain: float, at_most: float | None = None) -> list[str]:
+        judged = aim(ours, at_most) if at_most else ""
+        return [name, f"{ours:.4g}", f"{plain:.4g}", f"{ours / plain:.3f}", judged]
+
     rows = [
-        [name, f"{a:.4g}", f"{b:.4g}", f"{a / b:.3f}", aim(a, at_most)]
-        for name, a, b, at_most in figures
-    ]
-    rows += [
-        [f"CPU with {n}, %", f"{a * 100:.0f}", f"{b * 100:.0f}", f"{a / b:.3f}", ""]
-        for n in counts
-        for a, b in [(loads[OURS, n].cpu, loads[PLAIN, n].cpu)]
-    ]
+        row("RSS idle, MB", seen.idle[OURS], seen.idle[PLAIN], 180),
+        row(f"RSS with {middle}, MB", half[OURS].rss, half[PLAIN].rss, 320),
+        row(f"late with {most}", full[OURS].late, full[PLAIN].late, 1.05),
+        row(f"gap p95 with {most}, ms", full[OURS].gap_p95 * 1e3, full[PLAIN].gap_p95 * 1e3, 500),
+        row(f"probe p99 with {most}, ms", full[OURS].probe_p99 * 1e3, full[PLAIN].probe_p99 * 1e3,
+            100),
+        *(row(f"CPU with {n}, % of a core", seen.loads[OURS, n].cpu * 100,
+              seen.loads[PLAIN, n].cpu * 100) for n in counts),
+        row(f"{most} ask at once: last first token, s", seen.together[OURS], seen.together[PLAIN]),
+    ]  # fmt: skip
     return table(["", "ours", "plain", "ours / plain", "aim of ours"], rows)
 
 
@@ -177,9 +206,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(
         f"* {plan.tokens} tokens at {RATE:g}/s each, probed every {PROBE_EVERY:g} s\n", flush=True
     )
-    idle, loads = measure(plan)
-    print(loads_table(loads), end="\n\n")
-    print(aims_table(idle, loads))
+    seen = measure(plan)
+    print(loads_table(seen.loads), end="\n\n")
+    print(aims_table(seen))
     print(f"\nLoad average at the end: {load()}")
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(which: str, pattern: Pattern) -> Iterator[tuple[Server, str]]:
+def serving(which: str, pattern: Pattern) -> Generator[tuple[Server, str], None, None]:
     """`OURS` or `PLAIN` with its source at `pattern`, and its address."""
     server = Server("-m", f"benchmarks.{which}", *pattern.flags())
     try:

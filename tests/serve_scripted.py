@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from backend.base import Busy, Interrupted, Options, Unreachable
+from backend.base import Busy, Failed, Interrupted, Options, Unreachable
 from backend.scripted import Pause, Script, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage, Waiting
@@ -135,11 +135,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{field.name}", type=kind, default=field.default)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--drain", type=float, default=25.0)
+    parser.add_argument("--down", action="store_true", help="the backend says that it has failed")
     given = parser.parse_args(argv)
     pattern = Pattern(**{field.name: getattr(given, field.name) for field in fields(Pattern)})
     settings = Settings(drain_seconds=given.drain)
     configure_logging(settings.log_level)
     backend = ScriptedBackend(script(given.script, pattern))
+    if given.down:
+        backend.state = Failed(Unreachable("refused"))
     listener = listen("127.0.0.1", given.port)
     server = Server(create_app(backend, "A script answers.", settings), settings.drain_seconds)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from app import addresses, main
-from tests.conftest import ROOT, Program
+from tests.backend.conftest import model_path
+from tests.conftest import ROOT, Program, wait_until
 from ui.serve import listen
+
+__all__ = ["model_path"]
 
 APP = str(ROOT / "app.py")
 
@@ -33,7 +37,6 @@ def test_it_says_where_what_and_why_and_serves_though_the_model_cannot(program, 
     running: Program = program(APP, EMBEDDED_MODEL=junk, BACKEND="embedded", PORT=str(port))
     assert "(embedded). BACKEND is embedded." in running.line("embedded")
     assert running.line("Open ") == f"Open http://localhost:{port}"
-    assert running.line("Open ") == f"Open http://0.0.0.0:{port}"
     assert "junk.gguf" in running.line("The model cannot answer: ")
     address = f"http://127.0.0.1:{port}"
     assert httpx.get(f"{address}/healthz").status_code == 200
@@ -44,6 +47,69 @@ def test_it_says_where_what_and_why_and_serves_though_the_model_cannot(program, 
     running.signal(signal.SIGTERM)
     assert running.end(10.0) == 0
     assert "Traceback" not in "\n".join(running.err)
+    assert not [line for line in running.out if "closed" in line]
+
+
+def taken_signals(process: int) -> int:
+    """The set of signals that a process handles itself, one bit each."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("SigCgt:")[2].split()[0], 16)
+
+
+@pytest.fixture
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a path short enough for the socket of llama.cpp to be made in it."""
+    return tmp_path_factory.mktemp("t")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["first", 0.5, 1.0, 1.5, 2.0, 3.0, "embedded", "Open ", "ready"])
+def test_a_signal_at_any_moment_ends_it_in_order_and_leaves_nothing(
+    program, model_path: Path, short: Path, moment: str | float, number: signal.Signals
+) -> None:
+    running: Program = program(
+        *(APP, "--backend", "embedded", "--port", str(free_port())),
+        EMBEDDED_MODEL=str(model_path),
+        TMPDIR=str(short),
+    )
+    wait_until(lambda: taken_signals(running.process.pid) >> signal.SIGTERM - 1 & 1 == 1, 20.0)
+    if isinstance(moment, float):
+        time.sleep(moment)
+    elif moment != "first":
+        running.line(moment)
+    if moment == "ready":
+        assert list(short.glob("medicalgpt-*"))
+    running.signal(number)
+    # Before it serves, Ctrl-C ends it as a shell expects; then it is as good as SIGTERM.
+    served = any(line.startswith("Open ") for line in running.out)
+    codes = {0} if number == signal.SIGTERM or served else {0, 130}
+    assert running.end(20.0) in codes
+    assert "Traceback" not in "\n".join(running.err)
+    assert not [line for line in running.out if "cannot answer" in line]
+    assert list(short.iterdir()) == []
+
+
+@pytest.mark.model
+def test_a_second_ctrl_c_ends_it_at_once_and_leaves_nothing(
+    program, visitor, model_path: Path, short: Path
+) -> None:
+    running: Program = program(
+        *(APP, "--backend", "embedded", "--port", str(free_port())),
+        EMBEDDED_MODEL=str(model_path),
+        TMPDIR=str(short),
+    )
+    address = running.line("Open ").removeprefix("Open ")
+    running.line("The model is ready")
+    next(visitor(address).ask("What is a stroke?"))
+    running.signal(signal.SIGINT)
+    running.line("stopping; 1 replies")
+    began = time.monotonic()
+    running.signal(signal.SIGINT)
+    assert running.end(10.0) == 130
+    assert time.monotonic() - began < 3.0
+    assert "Traceback" not in "\n".join(running.err)
+    assert list(short.iterdir()) == []
 
 
 def test_a_port_in_use_is_one_line_and_exit_1(program, junk: str) -> None:
@@ -113,5 +179,6 @@ def test_a_flag_stands_over_the_environment_and_port_alone_opens_to_nobody(
 
 def test_the_addresses_are_ones_a_browser_can_open() -> None:
     assert addresses("127.0.0.1", 7860) == ["http://127.0.0.1:7860"]
-    assert addresses("0.0.0.0", 80) == ["http://localhost:80", "http://0.0.0.0:80"]  # noqa: S104
+    assert addresses("0.0.0.0", 80) == ["http://localhost:80"]  # noqa: S104
+    assert addresses("::", 80) == ["http://localhost:80"]
     assert addresses("::1", 7860) == ["http://[::1]:7860"]

@@ -7,10 +7,14 @@ import logging
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from settings import Secret, Settings, SettingsError, read_settings
+from tests.conftest import ROOT
 
 KEY = "ak-hunter2"
+NAMES = {field.name.upper() for field in dataclasses.fields(Settings)}
+"""Of every variable; `test_every_variable_is_read` holds this."""
 
 
 def test_nothing_set_is_the_defaults() -> None:
@@ -48,6 +52,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "DRAIN_SECONDS": "12",
         "LOG_LEVEL": "debug",
     }
+    assert set(environ) == NAMES
     settings = read_settings(environ)
     plain = Settings()
     for field in dataclasses.fields(Settings):
@@ -64,6 +69,28 @@ def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:
     settings = read_settings({"MODEL_ID": "from/environ"}, dotenv)
     assert (settings.max_concurrent_chats, settings.model_id) == (5, "from/environ")
     assert read_settings({}, tmp_path / "none") == Settings()
+
+
+def test_the_example_file_names_every_variable_and_changes_nothing_as_it_is() -> None:
+    example = ROOT / ".env.example"
+    assert set(dotenv_values(example)) == NAMES
+    assert read_settings({}, example) == Settings()
+
+
+def test_a_file_that_is_not_utf_8_is_one_sentence(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes("MODEL_ID=modèle\n".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"^\S+/\.env is not UTF-8: save it as UTF-8 text\.$"):
+        read_settings({}, dotenv)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="it is Linux that has this file")
+def test_a_file_that_cannot_be_read_is_one_sentence() -> None:
+    # Opens for everybody and gives an error to every read, for root too.
+    with pytest.raises(
+        SettingsError, match=r"^/proc/self/mem cannot be read \(.+\): mend or remove"
+    ):
+        read_settings({}, Path("/proc/self/mem"))
 
 
 def test_a_host_that_sets_port_is_listened_to_from_outside() -> None:

@@ -1,9 +1,17 @@
-"""A visitor without a browser: the page's own requests over a real socket."""
+"""A visitor without a browser: the page's own requests over a real socket.
+
+    python -m tests.visitor ADDRESS N TEXT
+
+asks as N visitors at once, prints `streaming` when a token has reached each, and at the end how
+many saw TEXT: `ended N`.
+"""
 
 from __future__ import annotations
 
 import json
 import secrets
+import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,3 +69,28 @@ class Visitor:
 def shown(updates: list[dict[str, Any]]) -> str:
     """Everything that reached the page, as one text to look for words in."""
     return json.dumps([each.get("output") for each in updates], ensure_ascii=False)
+
+
+def crowd(address: str, size: int, last: str) -> int:
+    """How many of `size` visitors who ask at once see `last` at the end of `slow`'s answer."""
+    people = [Visitor(address) for _ in range(size)]
+    streaming = threading.Barrier(size, lambda: print("streaming", flush=True))
+    ended: list[bool] = []
+
+    def ask(one: Visitor) -> None:
+        updates = one.ask("What is a stroke?")
+        next(update for update in updates if "thought0" in shown([update]))
+        streaming.wait(60.0)
+        ended.append(last in shown(list(updates)))
+        one.close()
+
+    threads = [threading.Thread(target=ask, args=(one,), daemon=True) for one in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120.0)
+    return sum(ended)
+
+
+if __name__ == "__main__":
+    print("ended", crowd(sys.argv[1], int(sys.argv[2]), sys.argv[3]), flush=True)

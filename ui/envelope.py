@@ -28,7 +28,7 @@ def read_envelope(body: bytes, arity: Mapping[int, int]) -> bytes:
     `arity` has the number of inputs for each function the page has.
     """
     try:
-        parsed: Any = json.loads(body)
+        parsed: Any = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise Malformed from None
     if not isinstance(parsed, dict):
@@ -45,7 +45,16 @@ def read_envelope(body: bytes, arity: Mapping[int, int]) -> bytes:
         raise Malformed
     if not isinstance(data, list) or len(cast("list[Any]", data)) != arity.get(index):
         raise Malformed
-    return json.dumps({name: fields.get(name) for name in _KEPT}).encode()
+    try:
+        # 1e999 is a number to JSON, and an infinity here.
+        return json.dumps({name: fields.get(name) for name in _KEPT}, allow_nan=False).encode()
+    except ValueError:
+        raise Malformed from None
+
+
+def _no_number(constant: str) -> None:
+    """For NaN and the infinities, which Python's JSON has and JSON has not."""
+    raise Malformed
 
 
 def _shallow(value: object) -> bool:

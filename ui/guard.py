@@ -1,6 +1,6 @@
 """The outermost layer of the server: what may come in, and what every answer carries.
 
-A plain ASGI layer, so that streams pass through it as they are. It knows no one of the page's
+A plain ASGI layer, so that streams pass through it as they are. It knows none of the page's
 functions, only their numbers of inputs.
 """
 

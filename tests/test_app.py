@@ -101,7 +101,8 @@ def test_a_second_ctrl_c_ends_it_at_once_and_leaves_nothing(
     )
     address = running.line("Open ").removeprefix("Open ")
     running.line("The model is ready")
-    next(visitor(address).ask("What is a stroke?"))
+    updates = visitor(address).ask("What is a stroke?")
+    next(each for each in updates if each["msg"] == "process_generating")  # its run is going
     running.signal(signal.SIGINT)
     running.line("stopping; 1 replies")
     began = time.monotonic()

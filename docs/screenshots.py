@@ -23,7 +23,12 @@ SHOTS = {"desktop": (1100, 820, "light"), "phone": (360, 740, "dark")}
 
 
 def answered(page: Page) -> None:
-    """Ask, wait for the end, and open the reasoning panel."""
+    """Ask with low effort, so that both panels fit, wait, and open the reasoning panel."""
+    page.wait_for_selector("#question textarea")
+    page.click("#settings .label-wrap")
+    page.get_by_label("Low").check()
+    page.locator("#settings input[type=number]").first.fill("448")
+    page.click("#settings .label-wrap")
     page.fill("#question textarea", QUESTION)
     page.press("#question textarea", "Enter")
     page.wait_for_selector("#chat .foot", timeout=180_000)

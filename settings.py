@@ -71,6 +71,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     show_reasoning: bool = True
+    wake_on_load: bool = False
+    """Whether opening the page wakes an endpoint that sleeps, which costs its owner money."""
     max_concurrent_chats: int = 100
     embed_origins: tuple[str, ...] = ()
     drain_seconds: float = 25.0
@@ -106,6 +108,7 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
         host=read("HOST", _text, ALL_INTERFACES if "PORT" in values else plain.host),
         port=read("PORT", _whole(1, 65_535), plain.port),
         show_reasoning=read("SHOW_REASONING", _switch, plain.show_reasoning),
+        wake_on_load=read("WAKE_ON_LOAD", _switch, plain.wake_on_load),
         max_concurrent_chats=read(
             "MAX_CONCURRENT_CHATS", _whole(1, 1_000), plain.max_concurrent_chats
         ),

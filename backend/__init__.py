@@ -8,7 +8,7 @@ from pathlib import Path
 from backend.base import Backend
 from settings import Settings, SettingsError
 
-NOT_YET = "This version answers with the embedded model only; {name} cannot be used yet. {do}"
+NOT_YET = "This version cannot use this machine's GPU: set BACKEND=embedded or MODAL_ENDPOINT."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ def open_backend(settings: Settings) -> Opened:
 
             return Opened(EmbeddedBackend.from_settings(settings), why)
         case "remote":
-            raise SettingsError(
-                NOT_YET.format(name="MODAL_ENDPOINT", do="Unset it, or set BACKEND=embedded.")
-            )
+            from backend.remote import RemoteBackend
+
+            return Opened(RemoteBackend.from_settings(settings), why)
         case _:
-            raise SettingsError(NOT_YET.format(name="BACKEND=local", do="Set BACKEND=embedded."))
+            raise SettingsError(NOT_YET)
 
 
 def choose(settings: Settings, gpu: bool | None = None) -> tuple[str, str]:

@@ -6,6 +6,7 @@
       Refused                 not allowed, not understood       -> change something
         TooLong               more than the model's context     -> start a new conversation
       Unreachable             no connection                     -> check the address
+      TooSlow                 it did not answer in time         -> try again later
       Interrupted             it began, then broke              -> read what arrived, marked
       BrokeContract           not what was agreed               -> report a bug
 
@@ -52,6 +53,10 @@ class Unreachable(BackendError):
     """No connection to the backend."""
 
 
+class TooSlow(BackendError):
+    """It was reached, and a time limit of ours ran out."""
+
+
 class Interrupted(BackendError):
     """The reply began and then broke; what arrived before is all there is."""
 
@@ -62,7 +67,7 @@ class BrokeContract(BackendError):
 
 @dataclass(frozen=True, slots=True)
 class Asleep:
-    """Nothing runs; the next question wakes it."""
+    """Not known to run; the next question, or `wake`, finds out and wakes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,9 @@ class BackendInfo:
     """Whether the model is too small for its content to be trusted at all; the page says so."""
 
 
+TICK = 0.25
+"""Seconds between two `Waiting`s of a silence; `Backend` asks for 0.5 at most."""
+
 EventStream = Generator[Event, None, None]
 """Ends with exactly one `Ended`, or raises a `BackendError`. Closing it stops the work."""
 
@@ -170,6 +178,10 @@ class Backend(Protocol):
         ...
 
     def stream(self, conversation: Conversation, options: Options) -> EventStream: ...
+
+    def wake(self) -> None:
+        """Begin what makes it ready, where it sleeps. Returns at once; does nothing elsewhere."""
+        ...
 
     def close(self) -> None:
         """Stop every stream and free what is held. Safe to call twice."""

@@ -10,14 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Generator
 
-from backend.base import BackendInfo, EventStream, NotReady, Options, Status, Waking
+from backend.base import TICK, BackendInfo, EventStream, NotReady, Options, Status, Waking
 from backend.cancelled import Cancelled
 from backend.gate import Gate, Ticket
 from backend.llama import Watcher
 from backend.loading import Loaded, Loading
 from backend.model_info import describe, expected, speaks_harmony
 from backend.stages import PLAIN, TRAINED, Writing
-from backend.work import TICK, Work
+from backend.work import Work
 from chat.conversation import Conversation
 from chat.events import Event, Stage, Waiting
 from settings import Settings
@@ -70,6 +70,9 @@ class EmbeddedBackend:
             ticket.leave()
             raise
         yield from work.events()
+
+    def wake(self) -> None:
+        """It loads from the start, and never sleeps."""
 
     def close(self) -> None:
         """Ends every stream with `Ended(INTERRUPTED)`, or `NotReady` where none had begun."""

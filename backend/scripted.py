@@ -7,12 +7,18 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from backend.base import BackendError, BackendInfo, EventStream, Option, Options, Ready, Status
+from backend.base import (
+    TICK,
+    BackendError,
+    BackendInfo,
+    EventStream,
+    Option,
+    Options,
+    Ready,
+    Status,
+)
 from chat.conversation import Conversation
 from chat.events import Event, Stage, Waiting
-
-TICK = 0.25
-"""Seconds between two `Waiting`s of a silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class ScriptedBackend:
         self.closed_at: list[float] = []
         """A reading of `time.monotonic()` for each stream that was closed or ran out."""
         self.state: Status = Ready()
+        self.woken = 0
 
     @property
     def info(self) -> BackendInfo:
@@ -70,6 +77,9 @@ class ScriptedBackend:
             with self._lock:
                 self.open -= 1
                 self.closed_at.append(time.monotonic())
+
+    def wake(self) -> None:
+        self.woken += 1
 
     def close(self) -> None:
         """Nothing is held."""

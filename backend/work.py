@@ -8,14 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from backend.base import BackendError, EventStream, Interrupted
+from backend.base import TICK, BackendError, EventStream, Interrupted
 from backend.llama import Watcher
 from chat.events import Ended, Event, Stage, Waiting
 
 log = logging.getLogger("medicalgpt.embedded")
 
-TICK = 0.25
-"""Seconds of silence between two `Waiting`s; the seam asks for 0.5 at most."""
 JOIN_SECONDS = 5.0
 """For the batch under way: 0.7 s at worst where we measured, within the second that the seam allows
 for a close. On a machine so slow that a batch takes longer, a close does too, rather than leave a

@@ -35,10 +35,11 @@ KEEP = cast(Any, gr.skip())
 class Page:
     """What the page's events do. One instance serves every visitor and holds nothing of theirs."""
 
-    def __init__(self, backend: Backend, runs: Runs, show_reasoning: bool) -> None:
+    def __init__(self, backend: Backend, runs: Runs, settings: Settings) -> None:
         self._backend = backend
         self._runs = runs
-        self._show_reasoning = show_reasoning
+        self._show_reasoning = settings.show_reasoning
+        self._wake_on_load = settings.wake_on_load
 
     async def begin(self, text: str, shown: object, request: gr.Request) -> tuple[Any, Any, Any]:
         """Put what was typed into the conversation. With a fault it stays in the box."""
@@ -119,15 +120,17 @@ class Page:
                 return run.cancel()
             await asyncio.sleep(0.1)
 
-    async def controls(self) -> tuple[Any, Any, Any]:
+    async def opened(self) -> tuple[Any, Any, Any]:
         """The settings with the bounds and defaults of the model as it is now."""
+        if self._wake_on_load:
+            self._backend.wake()
         effort, length, temperature = _bounds(self._backend.info)
         return gr.update(**effort), gr.update(**length), gr.update(**temperature)
 
 
 def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr.Blocks:
     """The whole page, its queue set up. `why` says why it is this backend."""
-    page = Page(backend, runs, settings.show_reasoning)
+    page = Page(backend, runs, settings)
     info = backend.info
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, fill_width=True) as demo:
         gr.HTML(_header(backend), elem_id="masthead", padding=False)
@@ -178,7 +181,7 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         answered(chat.edit(page.edit, [chat], [chat, notice], **now))
         stop.click(page.stop, None, None, **now).then(None, js=STOPPED)
         # A model that is loaded may allow more than could be known of it when the page was built.
-        demo.load(page.controls, None, [effort, length, temperature], **now)
+        demo.load(page.opened, None, [effort, length, temperature], **now)
         new.click(lambda: ([], "", _notice("")), None, [chat, box, notice], **now)
     return _queued(demo, settings.max_concurrent_chats)
 

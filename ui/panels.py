@@ -14,7 +14,7 @@ from typing import NotRequired, TypedDict, cast
 
 from backend.base import BackendInfo, Status, TooLong
 from chat.conversation import ANSWER
-from chat.events import EndReason
+from chat.events import EndReason, Stage
 from chat.reply import Phase, Reply
 from ui import words
 from ui.run import Snapshot
@@ -139,6 +139,8 @@ def _reasoning(reply: Reply, now: float, show: bool) -> Message:
             mark["title"], mark["log"] = words.thought(seconds or 0.0), words.UNVERIFIED
             mark["status"] = "done"
     text = reply.reasoning if show else words.NO_TRACE if reply.reasoning else ""
+    if reply.phase is Phase.WAITING and reply.waiting and reply.waiting.stage is Stage.WAKING:
+        text = words.WAKE
     return _message("assistant", text, mark)
 
 

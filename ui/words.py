@@ -15,6 +15,7 @@ from backend.base import (
     Refused,
     Status,
     TooLong,
+    TooSlow,
     Unreachable,
     Waking,
 )
@@ -100,6 +101,8 @@ THINKING = "Thinking"
 AGAIN = "Try again"
 MORE_ROOM = "Try again with more room"
 
+WAKE = "The model is starting up. This can take a few minutes; your question is waiting."
+SLOW = "The model took too long, so we stopped. You can try again. (ref {ref})"
 BUSY = "Many people are asking right now. Please try again in about {n} seconds."
 DOWN = (
     "The model cannot be reached right now. Your question was not answered. You can try again. "
@@ -156,7 +159,7 @@ def state(info: BackendInfo, status: Status) -> str:
         case Ready():
             now = "ready"
         case Asleep():
-            now = "asleep, wakes with your question"
+            now = "may be asleep; your question wakes it"
         case Waking(stage=stage, fraction=fraction):
             now = f"{_STAGES[stage].lower()}{_percent(fraction)}"
         case Failed():
@@ -229,6 +232,8 @@ def error(error: BackendError, ref: str, partial: bool) -> str:
             return NOT_LOADED.format(ref=ref)
         case Refused():
             return SETUP.format(ref=ref)
+        case TooSlow():
+            return SLOW.format(ref=ref)
         case BrokeContract():
             return BAD.format(ref=ref)
         case Unreachable() | Interrupted() | _:

@@ -1,0 +1,116 @@
+"""The legacy JSON contract of the endpoint that is deployed already: one message, one reply.
+
+No history, no streaming, no options. A reply's text is read by `chat.dialects.read_whole`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from backend.base import BackendError, BrokeContract, Interrupted, Option, Options, TooLong
+from backend.statuses import error_in_reply, failure_of
+from backend.wire import Emit, Get, ReplyReader
+from chat.conversation import Conversation, Role, Turn
+from chat.dialects import read_whole
+from chat.harmony import neutralise
+
+MAX_MESSAGE_CHARS = 8_000
+"""Of the whole message, as long as one question may be: nothing longer was ever promised."""
+
+ASLEEP_OR_WRONG = frozenset({401, 403, 404, 408, 410, 429})
+"""The client errors that a GET gets from what is not an endpoint that would take a POST."""
+
+_BEFORE = "Earlier in this conversation:"
+_NOW = "The question now:"
+_WHO = {Role.USER: "Question", Role.ASSISTANT: "Answer"}
+
+
+class LegacyWire:
+    """The contract at `url`."""
+
+    honours: frozenset[Option] = frozenset()
+    model: str | None = None
+    context_window: int | None = None
+    unreliable = False
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def question(self, conversation: Conversation, options: Options) -> bytes:
+        message = fold(conversation)
+        return json.dumps({"message": message}, ensure_ascii=False).encode()
+
+    def look(self, get: Get) -> None:
+        answer = get(self.url)
+        status = answer.status
+        if 200 <= status < 300 or (400 <= status < 500 and status not in ASLEEP_OR_WRONG):
+            answer.rest()
+            return
+        raise failure_of(answer)
+
+    def reader(self, media_type: str, emit: Emit) -> ReplyReader:
+        if media_type not in ("application/json", ""):
+            raise BrokeContract("The endpoint's answer is not JSON.")
+        return LegacyReader(emit)
+
+
+class LegacyReader:
+    """A whole reply: `response`, or `error`, which wins over it."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._body = bytearray()
+        self.done = False
+
+    def feed(self, piece: bytes) -> bool:
+        self._body += piece
+        return True
+
+    def finish(self) -> None:
+        try:
+            reply: Any = json.loads(self._body.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            raise BrokeContract("The endpoint's JSON cannot be read.") from None
+        if not isinstance(reply, dict):
+            raise BrokeContract("The endpoint's reply is not an object.")
+        fields = cast("dict[str, Any]", reply)
+        if error := fields.get("error"):
+            raise error_in_reply(str(error)) or Interrupted("The endpoint's reply failed.")
+        response = fields.get("response")
+        if not isinstance(response, str):
+            raise BrokeContract("The endpoint's reply has no text.")
+        for event in read_whole(response):
+            self._emit(event)
+
+    def cut(self, error: BackendError) -> None:
+        # Half of a JSON object is no part of an answer.
+        if isinstance(error, Interrupted):
+            raise BrokeContract("The endpoint's reply broke off.")
+        raise error
+
+
+def fold(conversation: Conversation) -> str:
+    """The conversation as one message, with as many of its last turns as there is room for.
+
+    Raises `TooLong` where the question alone has no room.
+    """
+    *before, asked = conversation.turns
+    question = neutralise(asked.text)
+    if len(question) > MAX_MESSAGE_CHARS:
+        raise TooLong("The question is longer than the endpoint takes.")
+    room = MAX_MESSAGE_CHARS - len(question) - len(_BEFORE) - len(_NOW) - 8
+    kept: list[str] = []
+    for turn in reversed(before):
+        line = _line(turn)
+        room -= len(line) + 2
+        if room < 0:
+            break
+        kept.append(line)
+    if not kept:
+        return question
+    return "\n\n".join([_BEFORE, *reversed(kept), _NOW, question])
+
+
+def _line(turn: Turn) -> str:
+    return f"{_WHO[turn.role]}: {neutralise(turn.text)}"

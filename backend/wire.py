@@ -1,0 +1,74 @@
+"""What the two contracts of an endpoint have in common: see `openai_wire` and `legacy_wire`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from backend.base import BackendError, Option, Options
+from backend.transport import Answer
+from chat.conversation import Conversation
+from chat.events import Event
+
+Emit = Callable[[Event], None]
+Get = Callable[[str], Answer]
+"""The answer's head to a GET of an address, redirects followed. Raises `Failure`."""
+
+
+class ReplyReader(Protocol):
+    """Reads one reply's body as it comes, and emits events."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the reply said that it is over, whatever may still follow."""
+        ...
+
+    def feed(self, piece: bytes) -> bool:
+        """Whether `piece` completed any data of the reply. Raises `BackendError`."""
+        ...
+
+    def finish(self) -> None:
+        """The body ended: emits what is left and the `Ended`, or raises `BackendError`."""
+        ...
+
+    def cut(self, error: BackendError) -> None:
+        """The body broke off with `error`: raises it, or another, unless nothing is missing."""
+        ...
+
+
+class Wire(Protocol):
+    """How an endpoint is asked, and how its replies are read."""
+
+    honours: frozenset[Option]
+
+    @property
+    def url(self) -> str:
+        """Where a question is posted."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """The model's name, where it is known."""
+        ...
+
+    @property
+    def context_window(self) -> int | None:
+        """Tokens, where the endpoint told."""
+        ...
+
+    @property
+    def unreliable(self) -> bool:
+        """Whether the endpoint says that its model is too small to be trusted at all."""
+        ...
+
+    def question(self, conversation: Conversation, options: Options) -> bytes:
+        """The body of the POST. Raises `TooLong`."""
+        ...
+
+    def look(self, get: Get) -> None:
+        """Whether the endpoint is awake: returns if so. Raises `Failure`."""
+        ...
+
+    def reader(self, media_type: str, emit: Emit) -> ReplyReader:
+        """For a body of this type. Raises `BrokeContract` for one that is no reply."""
+        ...

@@ -47,6 +47,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "HOST": "127.0.0.2",
         "PORT": "8080",
         "SHOW_REASONING": "off",
+        "WAKE_ON_LOAD": "on",
         "MAX_CONCURRENT_CHATS": "7",
         "EMBED_ORIGINS": "https://a.example, http://localhost:3000",
         "DRAIN_SECONDS": "12",

@@ -85,13 +85,13 @@ class OpenAIWire:
     def look(self, get: Get) -> None:
         answer = get(f"{self._base.removesuffix('/v1')}/health")
         if answer.status == 404:
-            answer.close()
+            answer.rest()
             answer = self._list(get)
         elif answer.status == 200 and self._served is None:
-            answer.close()
+            answer.rest()
             answer = self._list(get)
             if answer.status == 404:  # it is awake, and does not tell what it serves
-                answer.close()
+                answer.rest()
                 self._served = self._served or ""
                 return
         if answer.status != 200:

@@ -52,7 +52,7 @@ def test_a_success_after_failures_is_all_that_is_seen() -> None:
 
 
 def test_pauses_are_random_up_to_a_bound_that_doubles() -> None:
-    draw = random.Random(7).random
+    draw = random.Random(7).random  # noqa: S311
     seen: list[list[float]] = []
     for _ in range(300):
         endpoint = Endpoint(*failures(2))
@@ -67,10 +67,12 @@ def test_pauses_are_random_up_to_a_bound_that_doubles() -> None:
 @pytest.mark.parametrize(("wait", "tries"), [(0.0, 2), (2.0, 2), (20.0, 2), (20.5, 1), (600.0, 1)])
 def test_its_own_word_on_when_is_kept_or_nothing_is_tried(wait: float, tries: int) -> None:
     endpoint = Endpoint(Failure(Busy("", wait), 2, wait=wait))
-    try:
-        endpoint.ask(Attempts(Policy()))
-    except Busy as busy:
-        assert busy.retry_after == wait
+    if tries == 1:
+        with pytest.raises(Busy) as raised:
+            endpoint.ask(Attempts(Policy()))
+        assert raised.value.retry_after == wait
+    else:
+        assert endpoint.ask(Attempts(Policy())) == "answer"
     assert endpoint.tries == tries
     assert endpoint.pauses == [wait] * (tries - 1)
 

@@ -77,9 +77,8 @@ class Lines:
             self._held = ""
 
     def _end(self, end: str) -> Iterator[tuple[str, Panel | None]]:
-        line, opens = self._held + end, None
-        if self._parted and not self._told:
-            opens = label(self._held)
+        line = self._held + end
+        opens = label(self._held) if self._parted else None
         self._held, self._told = "", False
         self._parted, self._blank = self._blank, True
         if line:

@@ -205,6 +205,14 @@ def test_comments_are_no_events_and_leave_what_is_around_them_alone() -> None:
     assert read([b"data: a\n", b": keep-alive\n", b"data: b\n\n"], reader) == [SseEvent("a\nb")]
 
 
+def test_a_byte_order_mark_is_one_only_at_the_very_beginning() -> None:
+    mark = b"\xef\xbb\xbf"
+    for before in (b"data: a\n\n", b"data: a\n\ndata: a\n\n", b": c\n", b"\n", mark + b"\n"):
+        reader = SseReader()
+        reader.feed(before)
+        assert reader.feed(mark + b"data: b\n\ndata: c\n\n") == [SseEvent("c")], before
+
+
 # Caps
 
 
@@ -224,6 +232,8 @@ def test_by_default_a_line_and_an_event_may_have_one_mib_and_a_margin() -> None:
 def test_a_line_may_be_as_long_as_its_cap_and_no_longer(size: int, end: bytes) -> None:
     good, bad = b"data: " + b"x" * 94 + end, b"data: " + b"x" * 95 + end
     assert read(sized(good * 2, size), SseReader(max_line=100)) == [SseEvent("x" * 94)] * 2
+    pieces = [good[:70], good[70:].rstrip() + b"\n" + good]
+    assert read(pieces, SseReader(max_line=100)) == [SseEvent("x" * 94 + "\n" + "x" * 94)]
     with pytest.raises(TooLarge, match="line is longer than 100 bytes"):
         read(sized(good + bad, size), SseReader(max_line=100))
     with pytest.raises(TooLarge):  # an end is not needed

@@ -100,6 +100,7 @@ def test_it_holds_back_what_may_be_a_mark_and_no_more() -> None:
     assert reader.feed("e f") == [AnswerDelta("The f")]
     assert TextReader().feed("R") == [AnswerDelta("R")]
     assert TextReader().feed("## W") == [AnswerDelta("## W")]
+    assert TextReader().feed("Fin\nx") == [AnswerDelta("Fin\nx")]
     assert TextReader().feed("<b") == [AnswerDelta("<b")]
     assert TextReader().feed("Final: r") == [AnswerDelta("Final: r")]
     assert TextReader().feed("<think>F") == [ReasoningDelta("F")]

@@ -176,6 +176,7 @@ def test_what_is_between_think_tags_is_reasoning_and_its_labels_are_text() -> No
     text = "Thinking:\n<think>\na\n\nFinal:\nb</think>\nFinal:\nc<think>d</think>e"
     assert said(both(text)) == ("a\n\nFinal:\nb\n\nd", "c\n\ne")
     assert said(both("<think>a</think>b")) == ("a\n\nb", "")
+    assert said(both("Thinking:\na<think>b</think>Final:\nc")) == ("a\n\nb", "c")
     assert said(both("Final:<THINK>a</think>b")) == ("a", "b")
 
 
@@ -194,6 +195,7 @@ def test_the_answer_streams_and_the_usage_is_passed_on() -> None:
 @pytest.mark.parametrize("piece", [" ", "\n", " \n", "Final:\n", "\n\nThinking:", "a", "<|x|>"])
 def test_a_stream_without_end_is_not_kept(piece: str) -> None:
     reader = LabelsReader()
+    reader.feed("Final:\na")
     tracemalloc.start()
     try:
         for _ in range(20_000):

@@ -17,6 +17,7 @@ from backend.base import (
     NotReady,
     Refused,
     TooLong,
+    TooSlow,
     Unreachable,
 )
 from chat.conversation import Conversation
@@ -58,6 +59,16 @@ def test_while_waiting_the_panel_says_what_for_and_how_long() -> None:
     [panel] = turn(Waiting(Stage.QUEUED, 3.0, place=2))
     assert panel["metadata"]["title"] == "Number 2 in the queue · 3 s"
     assert panel["metadata"]["status"] == "pending"
+
+
+def test_while_an_endpoint_wakes_the_seconds_are_counted_and_what_goes_on_is_said() -> None:
+    [panel] = turn(Waiting(Stage.WAKING, 12.3))
+    assert panel["metadata"]["title"] == "Waking the model · 12 s"
+    assert text(panel) == words.WAKE
+    [hidden] = turn(Waiting(Stage.WAKING, 12.3), show=False)
+    assert text(hidden) == words.WAKE
+    [later] = turn(Waiting(Stage.WAKING, 12.3), Waiting(Stage.READING, 0.1))
+    assert text(later) == ""
     [panel] = turn(Waiting(Stage.FETCHING, 12.0, fraction=0.4))
     assert panel["metadata"]["title"] == "Fetching the model · 40% · 12 s"
 
@@ -127,6 +138,7 @@ ERRORS = [
     (Refused("x"), words.SETUP),
     (TooLong("x"), words.CTX),
     (Unreachable("x"), words.DOWN),
+    (TooSlow("x"), words.SLOW),
     (Interrupted("x"), words.DOWN),
     (BrokeContract("x"), words.BAD),
 ]

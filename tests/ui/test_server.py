@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import httpx
+import pytest
 
 from backend.base import Asleep, Failed, Ready, Unreachable, Waking
 from backend.scripted import ScriptedBackend
@@ -103,30 +104,33 @@ def test_health_is_quick_and_streams_go_on_while_fifty_people_are_answered(progr
     assert sorted(took)[98] < 0.1, sorted(took)[-5:]
 
 
-def test_an_iterator_is_closed_within_a_second_of_a_stop(serve: Serve, visitor) -> None:
+@pytest.mark.parametrize("way", ["stop", "closed tab"])
+def test_an_iterator_is_closed_within_a_second_of(way: str, serve: Serve, visitor) -> None:
     backend = ScriptedBackend(script("silent", Pattern()))
     one: Visitor = visitor(serve(backend))
     updates = one.ask("What is a stroke?")
     next(updates)
     wait_until(lambda: backend.open == 1, 5.0)
     began = time.monotonic()
-    one.stop()
+    if way == "stop":
+        one.stop()
+    else:
+        updates.close()
+        one.close()
     wait_until(lambda: backend.open == 0, 5.0)
     assert time.monotonic() - began < 1.0
-    list(updates)
+    if way == "stop":
+        list(updates)
 
 
-def test_an_iterator_is_closed_within_a_second_of_a_closed_tab(serve: Serve, visitor) -> None:
-    backend = ScriptedBackend(script("silent", Pattern()))
-    one: Visitor = visitor(serve(backend))
-    updates = one.ask("What is a stroke?")
-    next(updates)
-    wait_until(lambda: backend.open == 1, 5.0)
-    began = time.monotonic()
-    updates.close()
-    one.close()
-    wait_until(lambda: backend.open == 0, 5.0)
-    assert time.monotonic() - began < 1.0
+def test_opening_the_page_wakes_the_model_only_where_the_owner_wants_it(
+    serve: Serve, visitor
+) -> None:
+    for wanted in (False, True):
+        backend = quick()
+        one: Visitor = visitor(serve(backend, wake_on_load=wanted))
+        one.post("run/predict", one.envelope("opened")).raise_for_status()
+        assert backend.woken == wanted
 
 
 def test_a_failed_backend_gives_a_sentence_without_its_own_words(serve: Serve, visitor) -> None:

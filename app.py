@@ -21,42 +21,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from backend import Opened, open_backend
-from backend.base import Backend, Failed, Ready
+from backend.base import Backend
 from settings import ALL_INTERFACES, BACKENDS, Settings, SettingsError, read_settings
+from ui.listening import CannotListen, addresses, listen, port_number
 from ui.logs import configure_logging
-from ui.serve import CannotListen, Server, listen
+from ui.serve import Server, Signals, report
 from ui.server import create_app
 from ui.share import Tunnel
 
-ENDING = (signal.SIGTERM, signal.SIGINT)
 DOTENV = Path(__file__).with_name(".env")
-
-
-class Signals:
-    """SIGTERM and SIGINT where the server does not take them: before it runs and after.
-
-    Only marked, since one may come in the middle of anything; told to `server` once it is there.
-    """
-
-    def __init__(self) -> None:
-        self.came: list[int] = []
-        self.server: Server | None = None
-
-    def __enter__(self) -> Signals:
-        self._before = {number: signal.signal(number, self._mark) for number in ENDING}
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _mark(self, number: int, frame: FrameType | None) -> None:
-        self.came.append(number)
-        if self.server is not None:
-            self.server.handle_exit(number, frame)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,12 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _serve(opened, settings, listener, flags.share, signals)
 
 
-def addresses(host: str, port: int) -> list[str]:
-    """Where a browser can open the page: on every interface means on this machine too."""
-    shown = "localhost" if host in (ALL_INTERFACES, "::") else f"[{host}]" if ":" in host else host
-    return [f"http://{shown}:{port}"]
-
-
 def _serve(
     opened: Opened, settings: Settings, listener: socket.socket, share: bool, signals: Signals
 ) -> int:
@@ -105,25 +74,18 @@ def _serve(
         tunnel.close()
         # When forced too: Python aborts if a thread of llama.cpp still runs at its end.
         opened.backend.close()
-    forced = signals.server.force_exit or signal.SIGINT in signals.came
-    return 130 if forced else 0
+    return signals.exit_code
 
 
 def _flags() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(prog="app.py", description="MedicalGPT's web page.")
     flags.add_argument("--backend", choices=BACKENDS, help="what answers (BACKEND)")
     flags.add_argument("--host", help="the address to listen on (HOST)")
-    flags.add_argument("--port", type=_port, help="the port to listen on (PORT)")
+    flags.add_argument("--port", type=port_number, help="the port to listen on (PORT)")
     flags.add_argument(
         "--share", action="store_true", help="open a public address through Gradio's relay"
     )
     return flags
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 65535")
-    return int(text)
 
 
 def _settings(flags: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
@@ -138,10 +100,7 @@ def _reachable(host: str) -> str:
 
 
 def _watch(server: Server, backend: Backend, where: list[str], tunnel: Tunnel | None) -> None:
-    """Say once where the page is, and once that the model can answer, or that it cannot.
-
-    A sleeping model is left asleep. Nothing is said of one that is closed with the server.
-    """
+    """Say once where the page is, and once that the model can answer, or that it cannot."""
     while not server.started:
         time.sleep(0.05)
     for address in where:
@@ -149,17 +108,7 @@ def _watch(server: Server, backend: Backend, where: list[str], tunnel: Tunnel | 
     if tunnel is not None:
         _say("Asking Gradio's relay for a public address.")
         tunnel.start()
-    while True:
-        status = backend.status()
-        if server.stopping:
-            return
-        match status:
-            case Ready():
-                return _say("The model is ready.")
-            case Failed(error):
-                return _say(f"The model cannot answer: {error}")
-            case _:
-                time.sleep(0.5)
+    report(server, backend, _say)
 
 
 def _say(line: str) -> None:

@@ -72,7 +72,8 @@ class EmbeddedBackend:
         yield from work.events()
 
     def wake(self) -> None:
-        """It loads from the start, and never sleeps."""
+        """It loads from the start and never sleeps; one that failed to load is tried again."""
+        self._loading.retry()
 
     def close(self) -> None:
         """Ends every stream with `Ended(INTERRUPTED)`, or `NotReady` where none had begun."""

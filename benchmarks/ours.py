@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from benchmarks.source import read_pattern, source
 from settings import Settings
+from ui.listening import listen
 from ui.logs import configure_logging
-from ui.serve import Server, listen
+from ui.serve import Server
 from ui.server import create_app
 
 

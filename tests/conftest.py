@@ -20,7 +20,8 @@ import pytest
 from backend.base import Backend
 from settings import Settings
 from tests.visitor import Visitor
-from ui.serve import Server, listen
+from ui.listening import listen
+from ui.serve import Server
 from ui.server import create_app
 
 ROOT = Path(__file__).parent.parent

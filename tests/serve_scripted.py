@@ -19,8 +19,9 @@ from backend.scripted import Pause, Script, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage, Waiting
 from settings import Settings
+from ui.listening import listen
 from ui.logs import configure_logging
-from ui.serve import Server, listen
+from ui.serve import Server
 from ui.server import create_app
 
 

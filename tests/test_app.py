@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import addresses, main
+from app import main
 from tests.backend.conftest import model_path
 from tests.conftest import ROOT, Program, wait_until
-from ui.serve import listen
+from ui.listening import addresses, listen
 
 __all__ = ["model_path"]
 

@@ -13,13 +13,14 @@ import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("chat", "backend", "safety", "ui")
+PACKAGES = ("chat", "backend", "safety", "ui", "endpoint")
 ALLOWED = {
     "settings": set(),
     "chat": {"chat"},
     "backend": {"chat", "backend", "settings"},
     "safety": {"chat", "safety"},
     "ui": {"chat", "backend", "safety", "settings", "ui"},
+    "endpoint": {"chat", "backend", "settings", "ui", "endpoint"},
     "app": {"chat", "backend", "safety", "settings", "ui"},
 }
 OURS = set(ALLOWED)
@@ -69,6 +70,16 @@ def test_the_vocabulary_and_the_backends_know_no_page() -> None:
         assert not used & {"tests", "benchmarks"}, file
 
 
+def test_the_endpoint_knows_no_page() -> None:
+    """A test of its own looks at what is loaded; this one, at what any of its lines name."""
+    for file in FILES:
+        if top(name(file)) == "endpoint":
+            used = imported(ast.parse(file.read_text("utf-8")))
+            assert not {top(module) for module in used} & {"gradio", "torch"}, file
+            known = {"ui.listening", "ui.serve", "ui.logs", "ui.envelope"}
+            assert {module for module in used if top(module) == "ui"} <= known, file
+
+
 def test_there_is_no_circle() -> None:
     modules = {name(file): file for file in FILES}
     needs = {}
@@ -91,6 +102,8 @@ def test_the_only_late_imports_of_ours_are_of_the_backend_that_is_opened() -> No
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 ours = {module for module in imported(node) if top(module) in OURS}
                 late |= {(str(file.relative_to(ROOT)), module.partition(":")[0]) for module in ours}
+    # Modal reads this file by itself here; what its functions import is in their containers only.
+    late = {pair for pair in late if pair[0] != "endpoint/modal_app.py"}
     assert {pair for pair in late if pair[1].count(".") == 1} <= LATE
     assert all(file == "backend/__init__.py" for file, _ in late)
     assert ("backend/__init__.py", "backend.embedded") in late
@@ -129,6 +142,30 @@ def test_the_app_starts_without_a_model_library_and_contacts_nobody() -> None:
     assert not set(loaded) & heavy
     assert contacted == []
     assert reporting is False
+
+
+STUBS = """
+import ast, inspect, sys
+parsed = []
+segment = ast.get_source_segment
+ast.get_source_segment = lambda *given, **named: parsed.append(given) or segment(*given, **named)
+exec(sys.argv[1])
+import gradio
+print(len(parsed), inspect.getfile(gradio.Chatbot))
+"""
+
+
+@pytest.mark.parametrize(("first", "written"), [("", True), ("import ui", False)])
+def test_gradio_writes_stubs_for_editors_unless_our_page_is_imported_first(
+    first: str, written: bool
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STUBS, first], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    parsed, place = ended.stdout.split()
+    assert (int(parsed) > 50) is written
+    assert (int(parsed) == 0) is not written
+    assert place.endswith("chatbot.py")  # to everybody else, files are told as ever
 
 
 def _late(node: ast.stmt) -> bool:

@@ -34,7 +34,7 @@ def read_envelope(body: bytes, arity: Mapping[int, int]) -> bytes:
     if not isinstance(parsed, dict):
         raise Malformed
     fields = cast("dict[str, Any]", parsed)
-    if not _shallow(fields):
+    if not shallow(fields):
         raise Malformed
     data, index, trigger = fields.get("data"), fields.get("fn_index"), fields.get("trigger_id")
     session = fields.get("session_hash")
@@ -57,7 +57,8 @@ def _no_number(constant: str) -> None:
     raise Malformed
 
 
-def _shallow(value: object) -> bool:
+def shallow(value: object) -> bool:
+    """Whether lists and objects in `value` are at most `MAX_DEPTH` deep."""
     level = [value]
     for _ in range(MAX_DEPTH):
         inner: list[object] = []

@@ -2,96 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import logging
 import signal
 import socket
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Protocol
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from starlette.types import ASGIApp
 
-from ui.server import Service
+from backend.base import Backend, Failed, Ready
+from ui.listening import IDLE_SECONDS, Connection
 
 log = logging.getLogger("medicalgpt.server")
 
 LAST_UPDATE = 2
 """Seconds for the end of the last reply to reach its page; other connections of open pages, which
 never end by themselves, are cut then."""
-HEAD_SECONDS = 10.0
-"""For the head of a request to arrive; a connection that says nothing is closed then."""
-IDLE_SECONDS = 75
-"""Between two requests of a connection: longer than proxies keep theirs, so that none of them
-sends a question into a connection that is just being closed."""
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
-class CannotListen(Exception):
-    """The address cannot be had; the sentence says what to do."""
+class Replies(Protocol):
+    """The replies being written, as far as the end of the server is concerned."""
+
+    def __len__(self) -> int: ...
+
+    def drain(self, seconds: float) -> bool:
+        """Begin none, let those there finish for `seconds`, end the rest; had all finished?"""
+        ...
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on `host` and `port` (0: any free one). Raises `CannotListen`."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-    except OSError:
-        raise CannotListen(f"{host!r} is not an address of this machine; see --host.") from None
-    # With its protocol named, or asyncio leaves Nagle's algorithm on, and each answer waits 40 ms
-    # for the client's delayed acknowledgement.
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(512)
-    except OSError as fault:
-        listener.close()
-        if fault.errno == errno.EADDRINUSE:
-            why = f"Port {port} is in use. Stop what uses it, or choose another with --port."
-        elif fault.errno == errno.EACCES:
-            why = f"Port {port} is not allowed to this user. Choose one above 1023 with --port."
-        else:
-            why = f"{host!r} is not an address of this machine; see --host."
-        raise CannotListen(why) from None
-    return listener
+class Service(Protocol):
+    """What is served, and what is waited for at the end."""
 
+    @property
+    def app(self) -> ASGIApp: ...
 
-class Connection(H11Protocol):
-    """One connection, closed where no request comes: uvicorn alone would wait for ever."""
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._await_head()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._between_requests():
-            self._await_head()
-        else:
-            self._stop_waiting()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _between_requests(self) -> bool:
-        cycle: Any = self.cycle
-        return cycle is None or cycle.response_complete
-
-    def _await_head(self) -> None:
-        # Not begun anew with each byte, or a byte now and then would hold it open.
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    @property
+    def runs(self) -> Replies: ...
 
 
 class Server(uvicorn.Server):
@@ -156,3 +107,51 @@ class Server(uvicorn.Server):
         """Uvicorn's own, without a stack in the log for each connection it has to cut."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
+
+
+class Signals:
+    """SIGTERM and SIGINT where the server does not take them: before it runs and after.
+
+    Only marked, since one may come in the middle of anything; told to `server` once it is there.
+    """
+
+    def __init__(self) -> None:
+        self.came: list[int] = []
+        self.server: Server | None = None
+
+    def __enter__(self) -> Signals:
+        self._before = {number: signal.signal(number, self._mark) for number in ENDING}
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def exit_code(self) -> int:
+        """130 where the end was forced, or came by Ctrl-C before anything was served; else 0."""
+        forced = self.server is not None and self.server.force_exit
+        return 130 if forced or signal.SIGINT in self.came else 0
+
+    def _mark(self, number: int, frame: FrameType | None) -> None:
+        self.came.append(number)
+        if self.server is not None:
+            self.server.handle_exit(number, frame)
+
+
+def report(server: Server, backend: Backend, say: Callable[[str], None]) -> None:
+    """Say once that the model can answer, or that it cannot. Returns then, or at the end.
+
+    A sleeping model is left asleep. Nothing is said of one that is closed with the server.
+    """
+    while True:
+        status = backend.status()
+        if server.stopping:
+            return
+        match status:
+            case Ready():
+                return say("The model is ready.")
+            case Failed(error):
+                return say(f"The model cannot answer: {error}")
+            case _:
+                time.sleep(0.5)

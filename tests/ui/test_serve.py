@@ -17,9 +17,8 @@ from backend.scripted import ScriptedBackend
 from tests.conftest import Program, Serve, wait_until
 from tests.serve_scripted import Pattern, script
 from tests.visitor import Visitor, shown
-from ui import serve as serving
-from ui import words
-from ui.serve import CannotListen, listen
+from ui import listening, words
+from ui.listening import CannotListen, listen
 
 PATIENT = ("slow", "--rate", "5", "--reasoning", "2", "--answer", "300")
 
@@ -157,7 +156,7 @@ def test_two_hundred_idle_connections_keep_nobody_out_and_are_closed(
     serve: Serve, visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 86, with the time for a request's head cut to two seconds."""
-    monkeypatch.setattr(serving, "HEAD_SECONDS", 2.0)
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 2.0)
     address = serve(ScriptedBackend(script("slow", Pattern(rate=0))))
     parts = urlsplit(address)
     with contextlib.ExitStack() as held:
@@ -174,7 +173,7 @@ def test_two_hundred_idle_connections_keep_nobody_out_and_are_closed(
 def test_a_byte_now_and_then_does_not_keep_a_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "HEAD_SECONDS", 1.0)
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 1.0)
     parts = urlsplit(serve(ScriptedBackend(script("slow", Pattern(rate=0)))))
     with socket.create_connection((parts.hostname, parts.port), 5.0) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
+from benchmarks.quota import Quota
 from benchmarks.source import Pattern
 
 ROOT = Path(__file__).parent.parent
@@ -25,19 +26,31 @@ class ServerFailed(Exception):
 
 
 class Server:
-    """A python process that serves. `arguments` as for `python`; closed by `close`."""
+    """A python process that serves. `arguments` as for `python`; closed by `close`.
 
-    def __init__(self, *arguments: str) -> None:
+    `quota` limits it from its first moment, `environ` stands over this process's environment.
+    """
+
+    def __init__(
+        self, *arguments: str, quota: Quota | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed by `close`
         self.started = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "GRADIO_ANALYTICS_ENABLED": "False",
+                "PYTHONUNBUFFERED": "1",
+                **(environ or {}),
+            },
             stdout=subprocess.PIPE,
             stderr=self._said,
             text=True,
         )
+        if quota is not None:
+            quota.take(self._process.pid)
         self._measured = psutil.Process(self._process.pid)
 
     def address(self) -> str:
@@ -93,9 +106,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(which: str, pattern: Pattern) -> Generator[tuple[Server, str], None, None]:
+def serving(
+    which: str, pattern: Pattern, quota: Quota | None = None
+) -> Generator[tuple[Server, str], None, None]:
     """`OURS` or `PLAIN` with its source at `pattern`, and its address."""
-    server = Server("-m", f"benchmarks.{which}", *pattern.flags())
+    server = Server("-m", f"benchmarks.{which}", *pattern.flags(), quota=quota)
     try:
         yield server, server.address()
     finally:

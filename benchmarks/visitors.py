@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import time
 from collections.abc import AsyncGenerator, Iterable
@@ -20,6 +21,8 @@ from benchmarks.source import ENDED
 
 STATE_EVERY = 1.0
 """Seconds between two looks at `/state` of a page of ours that is being answered."""
+STATE_LATER = 20.0
+"""And of one that only stands open."""
 
 
 class BadAnswer(Exception):
@@ -98,20 +101,30 @@ class Page:
             await http.get("/")
             return cls(which, address, json.loads(await http.get("/config")))
 
-    async def ask(self, text: str) -> Answer:
-        """One question of a new visitor, with all that its page asks for meanwhile."""
+    async def stay_open(self) -> None:
+        """What a page does that nobody uses. Until it is cancelled."""
+        aside = [self._heartbeat(secrets.token_hex(6))]
+        if self.which == OURS:
+            aside.append(self._watch_state(STATE_LATER))
+        await asyncio.gather(*aside)
+
+    async def ask(self, text: str, ended: re.Pattern[str] = ENDED, length: int = 1_024) -> Answer:
+        """One question of a new visitor, with all that its page asks for meanwhile.
+
+        `ended` is in the last update of a whole reply; `length` is asked of ours.
+        """
         session = secrets.token_hex(6)
         aside = [asyncio.create_task(self._heartbeat(session))]
         if self.which == OURS:
-            aside.append(asyncio.create_task(self._watch_state()))
+            aside.append(asyncio.create_task(self._watch_state(STATE_EVERY)))
         try:
             async with Connection.to(self.address) as http:
                 asked = time.monotonic()
                 for name, data in self._before(text):
                     await http.post("/gradio_api/run/predict", self._call(name, data, session))
-                name, data = self._answer(text)
+                name, data = self._answer(text, length)
                 await http.post("/gradio_api/queue/join", self._call(name, data, session))
-            return await self._read(session, Answer(asked))
+            return await self._read(session, Answer(asked), ended)
         finally:
             for task in aside:
                 task.cancel()
@@ -122,18 +135,18 @@ class Page:
             return [("begin", [text, []])]
         return [("_clear_and_save_textbox", [text]), ("_append_message_to_history", [None, []])]
 
-    def _answer(self, text: str) -> tuple[str, list[Any]]:
+    def _answer(self, text: str, length: int) -> tuple[str, list[Any]]:
         if self.which != OURS:
             return "_submit_fn", [None, None]
         content = [{"type": "text", "text": text}]
         turn = {"role": "user", "content": content, "metadata": {"id": "question"}}
-        return "answer", [[turn], "medium", 1_024, 0.7]
+        return "answer", [[turn], "medium", length, 0.7]
 
     def _call(self, name: str, data: list[Any], session: str) -> dict[str, Any]:
         call = {"data": data, "fn_index": self._ids[name], "session_hash": session}
         return {**call, "event_data": None, "trigger_id": None}
 
-    async def _read(self, session: str, answer: Answer) -> Answer:
+    async def _read(self, session: str, answer: Answer, ended: re.Pattern[str]) -> Answer:
         async with Connection.to(self.address) as http:
             path = f"/gradio_api/queue/data?session_hash={session}"
             async with aclosing(http.events(path)) as events:
@@ -141,7 +154,7 @@ class Page:
                     if b'"process_generating"' in line or b'"process_completed"' in line:
                         answer.updates.append(time.monotonic())
                         answer.text = line.decode()
-                    if b'"close_stream"' in line and ENDED.search(answer.text):
+                    if b'"close_stream"' in line and ended.search(answer.text):
                         return answer
         raise BadAnswer("a reply did not come to its end")
 
@@ -150,11 +163,11 @@ class Page:
             async for _ in http.events(f"/gradio_api/heartbeat/{session}"):
                 pass
 
-    async def _watch_state(self) -> None:
+    async def _watch_state(self, every: float) -> None:
         async with Connection.to(self.address) as http:
             while True:
                 await http.get("/state")
-                await asyncio.sleep(STATE_EVERY)
+                await asyncio.sleep(every)
 
 
 def ask_in_turn(which: str, address: str, texts: Iterable[str]) -> list[Answer]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from backend.base import BackendError, BrokeContract, Interrupted, Option, Options, TooLong
 from backend.statuses import error_in_reply, failure_of
-from backend.wire import Emit, Get, ReplyReader
+from backend.wire import Emit, Get, ReplyReader, Whole
 from chat.conversation import Conversation, Role, Turn
 from chat.dialects import read_whole
 from chat.harmony import neutralise
@@ -60,16 +60,16 @@ class LegacyReader:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._body = bytearray()
+        self._body = Whole()
         self.done = False
 
     def feed(self, piece: bytes) -> bool:
-        self._body += piece
+        self._body.add(piece)
         return True
 
     def finish(self) -> None:
         try:
-            reply: Any = json.loads(self._body.decode("utf-8", "replace"))
+            reply: Any = json.loads(self._body.text)
         except (ValueError, RecursionError):
             raise BrokeContract("The endpoint's JSON cannot be read.") from None
         if not isinstance(reply, dict):

@@ -15,7 +15,7 @@ from backend.base import BackendError, BrokeContract, Interrupted, Option, Optio
 from backend.sse import SseEvent, SseReader, TooLarge
 from backend.statuses import error_in_reply, failure_of
 from backend.transport import Answer
-from backend.wire import Emit, Get, ReplyReader
+from backend.wire import Emit, Get, ReplyReader, Whole
 from chat.conversation import SYSTEM_PROMPT, Conversation
 from chat.dialects import TextReader
 from chat.events import EndReason, ReasoningDelta, Usage
@@ -235,15 +235,15 @@ class WholeReader:
 
     def __init__(self, emit: Emit) -> None:
         self._completion = _Completion(emit)
-        self._body = bytearray()
+        self._body = Whole()
         self.done = False
 
     def feed(self, piece: bytes) -> bool:
-        self._body += piece
+        self._body.add(piece)
         return True
 
     def finish(self) -> None:
-        reply = _parsed(self._body.decode("utf-8", "replace"))
+        reply = _parsed(self._body.text)
         if not isinstance(reply, dict) or not ({"choices", "error"} & reply.keys()):
             raise BrokeContract("The endpoint's JSON is not a completion.")
         self._completion.take(cast(object, reply), "message")

@@ -8,6 +8,7 @@ that redirects are followed only as far as they are safe.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import ssl
@@ -35,6 +36,9 @@ RESOLVING = 0.1
 """Seconds between two looks whether an exchange was shut while its host's name is looked up."""
 LAST_WORDS = 0.05
 """Seconds for the end of a body that nobody needs. Read to its end, the connection is kept."""
+
+# Its warnings about a head that is no HTTP repeat what the endpoint sent, and name its address.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 _current = threading.local()
 
@@ -265,7 +269,9 @@ class Transport:
 
     def _next(self, answer: Answer, url: str) -> str:
         location = answer.headers.get("location", "")
-        target = urljoin(url, location)
+        target = ""
+        with contextlib.suppress(ValueError):  # such as a bracket that is never closed
+            target = urljoin(url, location)
         if answer.status != 303 or not location or _origin(target) != self._origin:
             raise Failure(Refused("The endpoint redirects to where keys must not go."))
         return target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from backend.base import BackendError, Option, Options
+from backend.base import BackendError, BrokeContract, Option, Options
 from backend.transport import Answer
 from chat.conversation import Conversation
 from chat.events import Event
@@ -13,6 +13,27 @@ from chat.events import Event
 Emit = Callable[[Event], None]
 Get = Callable[[str], Answer]
 """The answer's head to a GET of an address, redirects followed. Raises `Failure`."""
+
+
+WHOLE_BYTES = 4 * 1024 * 1024
+"""Of a reply that comes in one piece of JSON: twice the longest, for its escapes."""
+
+
+class Whole:
+    """A body that means nothing before its end."""
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+
+    def add(self, piece: bytes) -> None:
+        """Raises `BrokeContract` for more than a reply can be."""
+        self._body += piece
+        if len(self._body) > WHOLE_BYTES:
+            raise BrokeContract("The endpoint sent more than a reply can be.")
+
+    @property
+    def text(self) -> str:
+        return self._body.decode("utf-8", "replace")
 
 
 class ReplyReader(Protocol):

@@ -93,13 +93,12 @@ class Asking:
             told = time.monotonic()
             while not self._over:
                 came = self._next()
-                if not came or time.monotonic() - told > 2 * TICK:  # nothing, or nothing to show
-                    yield self._waiting()
-                    told = time.monotonic()
                 try:
-                    self._check(time.monotonic())
                     for each in came:
                         self._take(each)
+                    # After what came: it may have lain there while this process was suspended.
+                    if not self._over:
+                        self._check(time.monotonic())
                 except BackendError as raised:
                     error = raised
                 events, self._events = self._events, []
@@ -107,6 +106,9 @@ class Asking:
                 told = time.monotonic() if events else told
                 if error is not None:
                     raise error
+                if not self._over and time.monotonic() - told >= TICK:
+                    yield self._waiting()
+                    told = time.monotonic()
                 if self._text is not None and not self._over:
                     time.sleep(GATHER)
         finally:
@@ -173,7 +175,6 @@ class Asking:
 
     def _waiting(self) -> Waiting:
         now = time.monotonic()
-        self._check(now)
         if self._head is None:
             if self._paused:
                 return Waiting(Stage.QUEUED, now - self._hop)
@@ -223,13 +224,18 @@ class Asking:
 
     def _post(self) -> Answer:
         self._hop, self._paused = time.monotonic(), False
-        answer = self._transport.ask(
-            self._line, "POST", self._wire.url, self._body, self._redirected
-        )
-        if answer.status != 200:
-            failure = failure_of(answer)
-            bar(self._attempts, failure, answer.status)
-            raise failure
+        try:
+            answer = self._transport.ask(
+                self._line, "POST", self._wire.url, self._body, self._redirected
+            )
+            if answer.status != 200:
+                failure = failure_of(answer)
+                bar(self._attempts, failure, answer.status)
+                raise failure
+        except Failure as failure:
+            if self._sent_on:
+                failure.retries = 0  # a redirect says that the question was taken
+            raise
         self._attempts.succeeded()
         self._seen()
         return answer

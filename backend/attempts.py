@@ -68,19 +68,23 @@ class Attempts:
         if first:
             log.error("%s Nothing more is asked until a restart.", error)
 
-    def admit(self) -> None:
-        """Raises `Refused` where keys were refused, `Unreachable` while the circuit is open."""
+    def admit(self) -> bool:
+        """Whether this question is the one that finds out for all; then call `probed` at its end.
+
+        Raises `Refused` where keys were refused, `Unreachable` while the circuit is open.
+        """
         with self._lock:
             if self._barred is not None:
                 raise self._barred
             if self._failures < self._policy.circuit_failures:
-                return
+                return False
             if time.monotonic() < self._open_until or self._probing:
                 raise Unreachable("The endpoint failed several times in a row; it is left alone.")
-            self._probing = True  # one question finds out for all
+            self._probing = True
+            return True
 
-    def release(self) -> None:
-        """The question that was admitted is over, whatever came of it."""
+    def probed(self) -> None:
+        """The one question is over, whatever came of it."""
         with self._lock:
             self._probing = False
 

@@ -17,10 +17,11 @@ from backend.statuses import error_in_reply, failure_of
 from backend.transport import Answer
 from backend.wire import Emit, Get, ReplyReader, Whole
 from chat.conversation import SYSTEM_PROMPT, Conversation
-from chat.dialects import TextReader
+from chat.dialects import TextReader, opened_before
 from chat.events import EndReason, ReasoningDelta, Usage
 from chat.harmony import neutralise
 from chat.markers import Markers, Pieces
+from chat.think_tags import ThinkTagsReader
 
 MODELS_BYTES = 256 * 1024
 REASONS = {
@@ -87,12 +88,13 @@ class OpenAIWire:
         if answer.status == 404:
             answer.rest()
             answer = self._list(get)
-        elif answer.status == 200 and self._served is None:
+        elif answer.status == 200:
+            # At each look: the endpoint may have come back with another model.
             answer.rest()
             answer = self._list(get)
-            if answer.status == 404:  # it is awake, and does not tell what it serves
+            if answer.status not in (200, 401, 403):
+                # It is awake and does not tell its model: `transformers serve` without a cache.
                 answer.rest()
-                self._served = self._served or ""
                 return
         if answer.status != 200:
             raise failure_of(answer)
@@ -106,7 +108,6 @@ class OpenAIWire:
 
     def _learn(self, body: bytes) -> None:
         """The model's name and context from a list of models; of a list unread, nothing."""
-        self._served = self._served or ""
         with contextlib.suppress(ValueError, RecursionError, LookupError, TypeError):
             models = cast("list[dict[str, Any]]", json.loads(body)["data"])
             ours = [card for card in models if card["id"] == self._asked_for] or models
@@ -126,9 +127,10 @@ class OpenAIWire:
 class _Completion:
     """One reply, from chunks or whole: choices in, events out."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, *, whole: bool = False) -> None:
         self._emit = emit
-        self._content = TextReader()
+        self._whole = whole
+        self._content: TextReader | ThinkTagsReader = TextReader()
         self._pieces = Pieces()
         self._markers = Markers()
         self._reasonings: list[str] = []
@@ -177,7 +179,10 @@ class _Completion:
             if text := "".join(" " if marker else text for text, marker in parts):
                 self._emit(ReasoningDelta(text))
         if self._contents:
-            for event in self._content.feed("".join(self._contents)):
+            text = "".join(self._contents)
+            if self._whole and opened_before(text):
+                self._content = ThinkTagsReader(opened=True)
+            for event in self._content.feed(text):
                 self._emit(event)
         self._reasonings, self._contents = [], []
 
@@ -195,7 +200,7 @@ class StreamReader:
     def __init__(self, emit: Emit, event_bytes: int) -> None:
         self._sse = SseReader(event_bytes, event_bytes)
         self._completion = _Completion(emit)
-        self._last_id: str | None = None
+        self._last: tuple[str, str] | None = None
         self.done = False
 
     def feed(self, piece: bytes) -> bool:
@@ -209,9 +214,9 @@ class StreamReader:
     def _read(self, events: list[SseEvent]) -> bool:
         for event in events:
             if event.own_id:
-                if event.id == self._last_id:
+                if (event.id, event.data) == self._last:
                     continue  # sent again, by whatever stands between
-                self._last_id = event.id
+                self._last = (event.id, event.data)
             if event.data == "[DONE]":
                 self.done = True
                 return True
@@ -234,7 +239,7 @@ class WholeReader:
     """A whole completion, in answer to a request for a stream."""
 
     def __init__(self, emit: Emit) -> None:
-        self._completion = _Completion(emit)
+        self._completion = _Completion(emit, whole=True)
         self._body = Whole()
         self.done = False
 

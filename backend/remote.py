@@ -17,6 +17,7 @@ from backend.base import (
     Interrupted,
     NotReady,
     Options,
+    Refused,
     Status,
     TooSlow,
     Unreachable,
@@ -62,7 +63,7 @@ class RemoteBackend:
     def info(self) -> BackendInfo:
         """The model's name and context are the endpoint's own, once it has told them."""
         context = self._wire.context_window or CONTEXT_WINDOW
-        most = min(MAX_NEW_TOKENS, context)
+        most = min(MAX_NEW_TOKENS, context // 2)  # the rest is for the question
         return BackendInfo(
             name="remote",
             model=shown_name(self._wire.model or "") or UNNAMED,
@@ -85,20 +86,21 @@ class RemoteBackend:
 
     def stream(self, conversation: Conversation, options: Options) -> EventStream:
         """Raises every kind of `BackendError`."""
-        self._attempts.admit()
+        probing = self._attempts.admit()
         try:
             if not self._wake.awake:
                 yield from self._wake.wait()
             body = self._wire.question(conversation, options.within(self.info))
             yield from self._asking(body).events()
-        except (Unreachable, TooSlow) as error:
+        except Unreachable as error:
             self._wake.lost(error)
             raise
-        except Interrupted:
-            self._wake.lost(None)  # it answered, and may again: look first
+        except (Interrupted, Refused, TooSlow):
+            self._wake.lost(None)  # it answers, in its way: the next question looks first
             raise
         finally:
-            self._attempts.release()
+            if probing:
+                self._attempts.probed()
 
     def close(self) -> None:
         """Ends every stream with `Interrupted`, or `NotReady` where none had begun."""
@@ -143,7 +145,6 @@ class RemoteBackend:
         except Failure as failure:
             bar(self._attempts, failure, status)
             raise
-        self._attempts.succeeded()
         return True
 
 

@@ -13,6 +13,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
@@ -105,6 +106,7 @@ class _Held:
 
     sock: Any
     timeout: Any
+    _holder: Line | None = None
 
     def _new_conn(self) -> socket.socket:
         connection = cast(Any, self)
@@ -123,6 +125,7 @@ class _Held:
                     sock.setsockopt(*option)
                 sock.settimeout(connection.timeout)
                 line.hold(sock)
+                self._holder = line
                 sock.connect(address)
                 return sock
             except OSError as error:
@@ -135,8 +138,11 @@ class _Held:
 
     def request(self, *given: Any, **named: Any) -> None:
         line = _line()
-        if self.sock is not None:  # one from the pool
+        if self.sock is not None:  # one from the pool: whoever had it may not shut it any more
+            if self._holder is not None:
+                self._holder.close()
             line.hold(self.sock)
+            self._holder = line
         cast(Any, super()).request(*given, **named)
         line.watch(cast(Any, self.sock))
 
@@ -211,8 +217,11 @@ class Answer:
     def rest(self) -> None:
         """Read to the end what does not matter, if it is there, so that the connection is kept."""
         self._line.timeout(LAST_WORDS)
+        until = time.monotonic() + 2 * LAST_WORDS
         with contextlib.suppress(Failure):
-            self.body(PIECE)
+            for _ in self.pieces():
+                if time.monotonic() > until:
+                    break
         self.close()
 
     def close(self) -> None:
@@ -372,7 +381,9 @@ def _unsent(error: Exception, line: Line) -> Failure | Cancelled:
     if isinstance(name, socket.gaierror):
         again = 2 if name.args[:1] == (socket.EAI_AGAIN,) else 0
         return Failure(Unreachable("The endpoint's name is not known."), again, down=True)
-    if among(ssl.SSLError) and not among(ssl.SSLEOFError, ssl.SSLZeroReturnError):
+    if among(ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        return Failure(Unreachable("The endpoint hung up before it was asked."), 2, down=True)
+    if among(ssl.SSLError):
         return Failure(Refused("The endpoint's certificate, or its TLS, cannot be trusted."))
     if among(urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError):
         return Failure(Unreachable("There is no connection to the endpoint."), 2, down=True)

@@ -6,6 +6,7 @@ platform gives up on it, and starts a second machine where it is sent again.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -15,6 +16,7 @@ from backend.base import (
     TICK,
     Asleep,
     BackendError,
+    BrokeContract,
     Failed,
     NotReady,
     Ready,
@@ -26,6 +28,8 @@ from backend.cancelled import Cancelled
 from backend.policy import Policy
 from backend.transport import Line
 from chat.events import Event, Stage, Waiting
+
+log = logging.getLogger("medicalgpt.remote")
 
 Look = Callable[[Line, Callable[[], None]], bool]
 """One look: whether it is awake. Calls its second argument where it is sent on, which a service
@@ -66,6 +70,10 @@ class Search:
             self.error = error
         except Cancelled:
             self.error = NotReady("Nobody waited for the endpoint any more.")
+        except Exception as error:
+            # The class alone, as everywhere.
+            log.error("a sign of life failed inside: %s", type(error).__name__)
+            self.error = BrokeContract("An error of our own.")
         finally:
             self.line.close()
             self.done.set()
@@ -139,7 +147,11 @@ class Wake:
         try:
             while not search.done.wait(TICK):
                 waking = search.waking
-                yield Waiting(waking.stage, time.monotonic() - waking.since)
+                elapsed = time.monotonic() - waking.since
+                if elapsed > self._policy.wake + self._policy.headers:
+                    search.line.shut()  # it keeps one look from ending
+                    raise TooSlow("The endpoint did not wake in time.")
+                yield Waiting(waking.stage, elapsed)
         finally:
             self._leave(search)
         if search.error is not None:

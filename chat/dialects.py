@@ -101,3 +101,9 @@ def _read_harmony(before: str, text: str) -> list[Event]:
 
 def _finished(reader: Reader, text: str) -> list[Event]:
     return [*reader.feed(text), *reader.finish(EndReason.FINISHED)]
+
+
+def opened_before(text: str) -> bool:
+    """Whether a whole text begins inside `<think>`, which a prompt's template opened."""
+    head, close, _ = text.partition("</think>")
+    return bool(close) and "<think>" not in head and "<|" not in head

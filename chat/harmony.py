@@ -78,6 +78,7 @@ class HarmonyReader:
         self._panel: Panel | None = AnswerDelta  # of the message we are in; None: dropped
         self._final = True  # whether that message is the answer proper
         self._thinking = False  # inside <think>
+        self._misread = False  # a `</think>` came that nothing had opened
         self._channels_seen = False
         self._answered = False
         self._returned = False
@@ -92,7 +93,8 @@ class HarmonyReader:
 
         `reason` is what the source said: FINISHED for an end-of-sequence token, LENGTH for a
         spent budget, None for nothing. Then a `<|return|>` means FINISHED, and its absence
-        INTERRUPTED. FINISHED becomes UNKNOWN where there was no answer to finish.
+        INTERRUPTED. FINISHED becomes UNKNOWN where there was no answer to finish, and where
+        reasoning was taken for one because its `<think>` was not in the text.
         """
         self._read(self._pieces.flush())
         # A cut may fall inside a marker or a header, and what is held may be half of one. Only
@@ -103,7 +105,7 @@ class HarmonyReader:
             self._recover()
         if reason is None:
             reason = EndReason.FINISHED if self._returned else EndReason.INTERRUPTED
-        if reason is EndReason.FINISHED and not self._answered:
+        if reason is EndReason.FINISHED and (self._misread or not self._answered):
             reason = EndReason.UNKNOWN
         return [*self._deltas.take(), Ended(reason, usage)]
 
@@ -123,6 +125,8 @@ class HarmonyReader:
             case "think" | "/think" if self._mode is not Mode.HEADER:
                 self._settle()
                 self._deltas.part()
+                # What came before it was reasoning that a prompt's template had opened.
+                self._misread = self._misread or (marker == "/think" and not self._thinking)
                 self._thinking = marker == "think"
             case _:
                 self._other(marker)

@@ -4,7 +4,8 @@ python -m endpoint [--backend auto|remote|local|embedded] [--host HOST] [--port 
                    [--api-key KEY]
 
 The address is the flags' alone: HOST and PORT are the page's. The key is better given as
-ENDPOINT_API_KEY, because everybody on a machine can read the flags of a program.
+ENDPOINT_API_KEY, because everybody on a machine can read the flags of a program; in front of
+another endpoint that is the other's key, and this one's can only be a flag.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Signals() as signals:
         try:
             settings = _settings(flags, os.environ)
-            key = flags.api_key or settings.endpoint_api_key
+            key = flags.api_key or _own_key(settings)
             _check(flags, settings, key)
             configure_logging(settings.log_level)
             opened = open_backend(settings)
@@ -108,6 +109,14 @@ def _key(text: str) -> Secret:
 def _settings(flags: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     given = {"BACKEND": flags.backend} if flags.backend else {}
     return read_settings({**environ, **given}, DOTENV)
+
+
+def _own_key(settings: Settings) -> Secret | None:
+    """ENDPOINT_API_KEY, unless it is the key to the endpoint that this one stands in front of."""
+    upstream = settings.backend == "remote" or (
+        settings.backend == "auto" and settings.modal_endpoint is not None
+    )
+    return None if upstream else settings.endpoint_api_key
 
 
 def _check(flags: argparse.Namespace, settings: Settings, key: Secret | None) -> None:

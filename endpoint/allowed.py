@@ -13,7 +13,15 @@ MOST_TOKENS = 8_192
 """The most one reply may have, reasoning and answer."""
 PLAIN_TOKENS = 4_096
 """What it may have where nothing is asked for."""
-NUMBERS = {"temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"}
+NUMBERS = {
+    "temperature": (0, 2),
+    "top_p": (0.001, 1),
+    "seed": (-(2**63), 2**63 - 1),
+    "frequency_penalty": (-2, 2),
+    "presence_penalty": (-2, 2),
+}
+"""What each may be, both ends included."""
+STOP_CHARS = 200
 LENGTHS = {"max_tokens", "max_completion_tokens"}
 FORWARDED = {
     *("model", "messages", "stream", "stream_options", "stop", "n"),
@@ -71,13 +79,18 @@ def _no_constant(name: str) -> object:
 
 
 def _check(asked: Mapping[str, Any]) -> None:
-    for name in NUMBERS & set(asked):
-        if isinstance(asked[name], bool) or not isinstance(asked[name], int | float):
+    for name in NUMBERS.keys() & asked.keys():
+        value, (least, most) = asked[name], NUMBERS[name]
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise Refusal(400, f"{name!r} must be a number.", name)
+        if not least <= value <= most:  # 1e999 is a number to JSON, and an infinity here
+            raise Refusal(400, f"{name!r} must be from {least} to {most}.", name)
+        if name == "seed" and not isinstance(value, int):
+            raise Refusal(400, "'seed' must be a whole number.", name)
     for name in {"stream", "include_reasoning"} & set(asked):
         if not isinstance(asked[name], bool):
             raise Refusal(400, f"{name!r} must be true or false.", name)
-    if asked.get("n", 1) != 1:
+    if isinstance(asked.get("n"), bool) or asked.get("n", 1) != 1:
         raise Refusal(400, "'n' must be 1.", "n")
     if str(asked.get("reasoning_effort", "low")) not in EFFORTS:
         raise Refusal(400, "'reasoning_effort' must be low, medium or high.", "reasoning_effort")
@@ -91,6 +104,9 @@ def _check(asked: Mapping[str, Any]) -> None:
     stops = [stops] if isinstance(stops, str) else stops
     if not isinstance(stops, list) or len(cast("list[object]", stops)) > STOPS:
         raise Refusal(400, f"'stop' must be a text or up to {STOPS} texts.", "stop")
+    for each in cast("list[object]", stops):
+        if not isinstance(each, str) or not 0 < len(each) <= STOP_CHARS:
+            raise Refusal(400, f"A stop must be a text of up to {STOP_CHARS} characters.", "stop")
     if not isinstance(asked.get("model", ""), str):
         raise Refusal(400, "'model' must be a name.", "model")
 

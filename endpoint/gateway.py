@@ -110,10 +110,17 @@ class Forward:
         request = self._client.build_request(
             "POST", "/v1/chat/completions", content=content, headers=headers
         )
+        if not body.get("stream"):
+            # Nothing comes before the end, however long that takes; Modal's own limit holds.
+            request.extensions["timeout"] = httpx.Timeout(None, connect=HEALTH_SECONDS).as_dict()
         try:
             answer = await self._client.send(request, stream=True)
-        except httpx.HTTPError:
+        except httpx.ConnectError:
             await _asleep()(scope, receive, send)
+            return
+        except httpx.HTTPError:
+            # Not "not ready": the question was taken, and would be generated a second time.
+            await _failed()(scope, receive, send)
             return
         try:
             if answer.headers.get("content-type", "").startswith(STREAM):
@@ -144,7 +151,7 @@ async def _whole(answer: httpx.Response) -> Response:
     except httpx.HTTPError:
         return _failed()
     if answer.status_code == 503:
-        return _error(503, "Too many requests at once.", "server_error", **{"Retry-After": "5"})
+        return _error(429, "Too many requests at once.", "server_error", **{"Retry-After": "5"})
     if answer.status_code >= 500:
         return _failed()
     return Response(body, answer.status_code, media_type=answer.headers.get("content-type"))

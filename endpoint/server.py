@@ -105,6 +105,14 @@ class Endpoint:
         self._check_client(route, request)
         if route is None:
             raise Refusal(404, "There is nothing at this address.", None, "not_found")
+        if (
+            route.legacy
+            and request.method in READ
+            and not isinstance(self._backend.status(), Ready)
+        ):
+            # In that contract a 405 means awake, and asking wakes.
+            self._backend.wake()
+            raise Refusal(503, "The model is not ready.")
         if request.method not in route.methods:
             allowed = {"allow": ", ".join(route.methods)}
             raise Refusal(405, "Method Not Allowed", None, "method_not_allowed", allowed)
@@ -138,7 +146,9 @@ class Endpoint:
     async def _health(self, request: Request, answer: Answer) -> None:
         """200 only where a question would be answered; asking wakes what sleeps."""
         status = self._backend.status()
-        if isinstance(status, Asleep | Failed):
+        # A stranger may look, and may not make the owner pay for a GPU.
+        theirs = self._key is None or _has_key(request, self._key)
+        if isinstance(status, Asleep | Failed) and theirs:
             self._backend.wake()
         well = isinstance(status, Ready) and not self.runs.closing
         kind = "closing" if self.runs.closing else type(status).__name__.lower()

@@ -1,10 +1,11 @@
-"""The embedded model, found or fetched as the app does it, and loaded once for all tests."""
+"""The embedded model, found or fetched as the app does it; and the matrix's page."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from backend.fetching import Fetching
 from backend.loading import Loaded
 from backend.model_file import obtain
 from settings import Settings
+from tests.backend.scene import Stage, stage
+
+Tell = Callable[..., None]
 
 
 def unwatched() -> Fetching:
@@ -43,3 +47,26 @@ def loaded(embedded: EmbeddedBackend) -> Loaded:
     model = embedded._loading.wait(60.0)  # pyright: ignore[reportPrivateUsage]
     assert model is not None
     return model
+
+
+@pytest.fixture(scope="module")
+def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """The page that the rows of the acceptance matrix are played on."""
+    with stage(tmp_path_factory.mktemp("certificates")) as ready:
+        yield ready
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Tell:
+    """`tell(row, fault, expected, shown, posts)` puts the row into the report."""
+    began = time.monotonic()
+    both = "contract" in request.fixturenames
+    contract = request.getfixturevalue("contract") if both else "openai"
+
+    def keep(row: int, fault: str, expected: str, shown: str, posts: int) -> None:
+        seconds = round(time.monotonic() - began, 1)
+        fields = {"row": row, "fault": fault, "contract": contract, "scale": "1/20"}
+        fields |= {"expected": expected, "shown": shown, "posts": posts, "seconds": seconds}
+        record_property("matrix", fields)
+
+    return keep

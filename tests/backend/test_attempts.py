@@ -107,7 +107,6 @@ def broken(policy: Policy) -> Attempts:
         attempts.admit()
         with pytest.raises(Unreachable):
             Endpoint(*failures(1, retries=0)).ask(attempts)
-        attempts.release()
     return attempts
 
 
@@ -121,13 +120,13 @@ def test_then_one_question_finds_out_for_all() -> None:
     policy = Policy(circuit=0.05)
     attempts = broken(policy)
     time.sleep(0.06)
-    attempts.admit()
+    assert attempts.admit() is True
     with pytest.raises(Unreachable):
         attempts.admit()  # while the first is still asking
     attempts.succeeded()
-    attempts.release()
-    attempts.admit()
-    attempts.admit()
+    attempts.probed()
+    assert attempts.admit() is False
+    assert attempts.admit() is False
 
 
 def test_if_it_fails_again_the_circuit_stays_open() -> None:
@@ -136,7 +135,7 @@ def test_if_it_fails_again_the_circuit_stays_open() -> None:
     attempts.admit()
     with pytest.raises(Unreachable):
         Endpoint(*failures(1, retries=0)).ask(attempts)
-    attempts.release()
+    attempts.probed()
     with pytest.raises(Unreachable):
         attempts.admit()
 

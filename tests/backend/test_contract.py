@@ -12,10 +12,14 @@ import pytest
 
 from backend.base import Asleep, Backend, BackendError, Failed, Options, Ready, Waking
 from backend.embedded import EmbeddedBackend
+from backend.remote import RemoteBackend
 from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Waiting
 from settings import Settings
+from tests import behaviours as do
+from tests.conftest import wait_until
+from tests.faults import Exchange, FaultServer
 
 ASKED = Conversation.ask("What is asthma?")
 SHORT = Options(max_new_tokens=96, temperature=0.3, seed=1)
@@ -31,11 +35,30 @@ def script(conversation: Conversation, options: Options) -> Iterator[Step]:
     yield Ended(EndReason.FINISHED)
 
 
-@pytest.fixture(params=["scripted", pytest.param("embedded", marks=pytest.mark.model)])
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+def pause(exchange: Exchange) -> None:
+    exchange.stall(0.6)
+
+
+def workers() -> set[str]:
+    """The threads that have a name, as those of backends do and those of test servers do not."""
+    return {each.name for each in threading.enumerate() if not each.name.startswith("Thread-")}
+
+
+@pytest.fixture
+def endpoint() -> Iterator[FaultServer]:
+    """One that says what `script` does."""
+    with FaultServer() as server:
+        server.behave(do.stream(pause, do.THINKS, do.THINKS, pause, *do.SAYS, do.STOP, do.DONE))
+        yield server
+
+
+@pytest.fixture(params=["scripted", "remote", pytest.param("embedded", marks=pytest.mark.model)])
+def backend(request: pytest.FixtureRequest, endpoint: FaultServer) -> Iterator[Backend]:
     """A new one of each kind, since some of these tests close it."""
     if request.param == "scripted":
         made: Backend = ScriptedBackend(script)
+    elif request.param == "remote":
+        made = RemoteBackend(Settings(modal_endpoint=endpoint.url()))
     else:
         path = request.getfixturevalue("model_path")
         made = EmbeddedBackend.from_settings(Settings(embedded_model=str(path)))
@@ -72,14 +95,14 @@ def test_a_wait_tells_its_stage_and_grows(backend: Backend) -> None:
 def test_closing_takes_less_than_a_second_in_every_state(
     backend: Backend, state: type[Event] | None
 ) -> None:
-    before = threading.active_count()
+    before = workers()
     stream = backend.stream(ASKED, SHORT)
     if state is not None:
         assert any(isinstance(event, state) for event in stream)
     began = time.monotonic()
     stream.close()
+    wait_until(lambda: workers() <= before, 1.0)
     assert time.monotonic() - began < 1.0
-    assert threading.active_count() <= before
     assert list(stream) == []
 
 

@@ -189,6 +189,14 @@ def test_no_marker_of_a_model_reaches_a_panel(marker: str) -> None:
     assert "<" not in reasoning + answer
 
 
+def test_reasoning_whose_opening_was_in_the_prompt_is_never_a_finished_answer() -> None:
+    parts = [chunk({"content": "Weigh it."}), chunk({"content": "</think>Rest."}, **FINISHED)]
+    assert told(read(stream(*parts)))[2] is EndReason.UNKNOWN
+    message = {"content": "Weigh it.</think>\n\nRest."}
+    body = json.dumps({"choices": [{"message": message, **FINISHED}]}).encode()
+    assert told(read(body, "application/json")) == ("Weigh it.", "Rest.", EndReason.FINISHED)
+
+
 def test_a_whole_completion_in_answer_to_a_stream_is_read_too() -> None:
     message = {"content": "Rest.", "reasoning_content": "Weigh it."}
     body = json.dumps({"choices": [{"message": message, **FINISHED}]}).encode()

@@ -21,6 +21,7 @@ from backend.base import (
     Options,
     Ready,
     Refused,
+    TooSlow,
     Unreachable,
     Waking,
 )
@@ -238,6 +239,55 @@ def test_refused_keys_are_not_tried_again(server: FaultServer) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_question_that_was_taken_is_never_posted_again(server: FaultServer, status: int) -> None:
+    server.behave(do.whole(b"", status=303, Location="/result/1"), do.whole({}, status=status))
+    with asking(server) as backend, pytest.raises(BackendError):
+        list(backend.stream(ASKED, Options()))
+    assert server.posts == 1
+
+
+def test_an_endpoint_that_comes_back_with_another_model_is_asked_for_that(
+    server: FaultServer,
+) -> None:
+    with asking(server) as backend:
+        answer(backend)
+        server.behave(do.whole({}, status=404))
+        with pytest.raises(Refused):
+            list(backend.stream(ASKED, Options()))
+        card = {"data": [{"id": "another"}]}
+        server.wake_up(do.whole(card))
+        server.behave(do.stream(*WHOLE))
+        answer(backend)
+    assert json.loads(server.requests[-1].body)["model"] == "another"
+
+
+def test_a_healthy_sign_of_life_does_not_make_up_for_failing_questions(
+    server: FaultServer,
+) -> None:
+    server.behave(do.whole({}, status=500))
+    with asking(server, Policy(backoff=0.0)) as backend:
+        for _ in range(12):
+            with pytest.raises(Unreachable):
+                list(backend.stream(ASKED, Options()))
+    assert server.posts < 8
+
+
+def test_a_sign_of_life_that_drips_does_not_hold_visitors_for_ever(server: FaultServer) -> None:
+    def drip(exchange: Exchange) -> None:
+        exchange.begin("application/json", chunked=False)
+        for _ in range(200):
+            exchange.piece(b" ")
+            exchange.stall(0.05)
+
+    server.wake_up(alive, drip)
+    with asking(server, Policy(wake=0.5, headers=0.5)) as backend:
+        began = time.monotonic()
+        with pytest.raises(TooSlow):
+            list(backend.stream(ASKED, Options()))
+        assert time.monotonic() - began < 3.0
+
+
 STATES: dict[str, tuple[Behaviour, Behaviour, Callable[[Event], bool]]] = {
     "asleep": (sleeping, stall, stage(Stage.WAKING)),
     "silent sign of life": (stall, stall, stage(Stage.WAKING)),
@@ -321,7 +371,7 @@ def test_what_the_endpoint_tells_of_its_model_is_what_the_page_may_offer(
         answer(backend)
         info = backend.info
     assert (info.model, info.context_window, info.unreliable) == ("tiny.gguf", 2_000, True)
-    assert info.max_new_tokens == 2_000
+    assert info.max_new_tokens == 1_000  # the rest is for the question
     assert info.honours == frozenset(Option)
     assert json.loads(server.requests[-1].body)["model"] == "/srv/models/tiny.gguf"
 

@@ -46,7 +46,7 @@ def test_seconds_are_counted_and_the_reasoning_is_dim() -> None:
 def test_a_file_gets_plain_text_and_an_unfinished_reply_is_marked() -> None:
     out = io.StringIO()
     assert not print_reply(scripted(EndReason.LENGTH), "Why?", out)
-    assert out.getvalue() == "Thinking.\n\nRest.\n(not finished: length)\n"
+    assert out.getvalue() == "Reasoning:\nThinking.\n\nAnswer:\nRest.\n(not finished: length)\n"
 
 
 @pytest.mark.model

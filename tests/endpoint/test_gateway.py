@@ -265,7 +265,7 @@ def test_what_a_server_says_of_its_own_failure_stays_inside(
 def test_a_full_queue_says_when_to_come_back(gateway: httpx.Client, upstream: Upstream) -> None:
     upstream.reply = lambda: Response(status_code=503)
     full = ask(gateway)
-    assert (full.status_code, full.headers["retry-after"]) == (503, "5")
+    assert (full.status_code, full.headers["retry-after"]) == (429, "5")
 
 
 def test_what_a_server_says_of_the_request_is_passed_on(

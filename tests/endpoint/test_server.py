@@ -46,6 +46,25 @@ def test_health_is_200_only_where_a_question_would_be_answered_and_wakes_who_sle
     assert backend.asked == []
 
 
+def test_a_stranger_may_look_at_health_and_not_wake_what_somebody_pays_for(start: Run) -> None:
+    backend = plays(*REPLY)
+    backend.state = Asleep()
+    endpoint = start(backend, key=KEY)
+    assert endpoint.http.get("/health").status_code == 503
+    assert backend.woken == 0
+    endpoint.http.get("/health", headers={"authorization": f"Bearer {KEY}"})
+    assert backend.woken == 1
+
+
+def test_a_get_of_the_legacy_address_is_405_only_where_the_model_is_awake(run: Run) -> None:
+    backend = plays(*REPLY)
+    backend.state = Asleep()
+    endpoint = run(backend)
+    assert (endpoint.http.get("/generate").status_code, backend.woken) == (503, 1)
+    backend.state = Ready()
+    assert endpoint.http.get("/generate").status_code == 405
+
+
 def test_the_model_that_is_listed_is_the_one_that_can_be_asked(run: Run) -> None:
     endpoint = run(plays(*REPLY))
     listed = endpoint.http.get("/v1/models").json()

@@ -45,8 +45,8 @@ what their tests say.
 
 Not in the table: I11, and rows 58 to 73 and 78 to 88, which are not the endpoint's. Row 45 is one
 page-level row here; the 30 vectors are `tests/backend/test_sse.py`. The DNS faults of rows 2 and 3
-are made in `socket.getaddrinfo`; everything else is on the wire. Row 6 has one POST that was refused
-and one that arrived.
+are made in `socket.getaddrinfo`; everything else is on the wire. Row 6 has one POST that was
+refused and one that arrived.
 
 | row | fault | contract | scale | expected | shown | POSTs | seconds | result |
 |---|---|---|---|---|---|---|---|---|

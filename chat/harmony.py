@@ -126,7 +126,8 @@ class HarmonyReader:
                 self._settle()
                 self._deltas.part()
                 # What came before it was reasoning that a prompt's template had opened.
-                self._misread = self._misread or (marker == "/think" and not self._thinking)
+                if marker == "/think" and not self._thinking and not self._channels_seen:
+                    self._misread = self._answered or self._misread
                 self._thinking = marker == "think"
             case _:
                 self._other(marker)

@@ -25,7 +25,7 @@ from chat.events import AnswerDelta, Ended, Event, ReasoningDelta, Stage, Waitin
 
 log = logging.getLogger("medicalgpt.remote")
 
-GATHER = 0.008
+GATHER = 0.016
 """Seconds for which text is gathered, on either thread, once some has come. The first of a reply,
 and any that comes after a longer silence, is given out at once."""
 WAITED = 0.0005

@@ -1,0 +1,49 @@
+"""Whether this machine can carry a run, asked before anything is downloaded."""
+
+# pyright: reportMissingImports=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from training.recipe import Recipe
+
+GB = 10**9
+
+
+class Lacking(RuntimeError):
+    """The machine has too little of something, and how much is needed."""
+
+
+def check(recipe: Recipe, out: Path) -> None:
+    """Prints what is there and what is needed. Raises `Lacking`, `OSError`."""
+    out.mkdir(parents=True, exist_ok=True)
+    needs = recipe.needs
+    have = {
+        "GPU memory": (_gpu_bytes(), needs.gpu_gb),
+        "RAM": (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), needs.ram_gb),
+        "free disk": (shutil.disk_usage(out).free, needs.disk_gb),
+    }
+    for name, (there, needed) in have.items():
+        print(f"{name}: {there / GB:.1f} GB here, {needed:g} GB needed")
+    # A machine sold as 32 GB shows a little less.
+    short = [name for name, (there, needed) in have.items() if there < 0.93 * needed * GB]
+    if short:
+        name = short[0]
+        there, needed = have[name]
+        raise Lacking(
+            f"This machine has {there / GB:.1f} GB of {name} and {recipe.name} needs {needed:g}: "
+            "rent a larger one (docs/deploy.md), or train the small model with "
+            "training/embedded.yaml."
+        )
+
+
+def _gpu_bytes() -> int:
+    """The memory of the largest GPU; 0 without one."""
+    import torch
+
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    return max((torch.cuda.get_device_properties(n).total_memory for n in devices), default=0)

@@ -1,0 +1,149 @@
+"""A peft adapter as the GGUF that llama.cpp loads: `python -m training.to_gguf --help`.
+
+Knows the two families that this project adapts: llama (SmolLM2) and gpt-oss. Matrices are stored
+in 16 bits. Where llama.cpp orders the rows of q and k otherwise than transformers does (llama's
+rotary embedding), the rows of B are reordered, as the weight they are added to was.
+"""
+
+# transformers and gguf are not in the environment of the page, where types are checked.
+# pyright: reportMissingImports=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.base import gguf_path
+from training.recipe import Base, RecipeError
+
+KEY = re.compile(
+    r"base_model\.model\.model\.layers\.(\d+)\.(?:self_attn|mlp)\.(\w+)\.lora_([AB])\.weight"
+)
+NAMES = {
+    "q_proj": "attn_q",
+    "k_proj": "attn_k",
+    "v_proj": "attn_v",
+    "o_proj": "attn_output",
+    "gate_proj": "ffn_gate",
+    "up_proj": "ffn_up",
+    "down_proj": "ffn_down",
+}
+FAMILIES = {"llama": "llama", "gpt_oss": "gpt-oss"}
+
+
+class ConversionError(ValueError):
+    """An adapter that cannot be written as GGUF, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What of the base decides the form: llama.cpp's name for it, and its heads."""
+
+    name: str
+    heads: int
+    kv_heads: int
+
+
+def convert(adapter: Path, base: str, out: Path) -> int:
+    """Write `out`; the number of matrices in it. Raises `ConversionError`, `RecipeError`."""
+    from safetensors.numpy import load_file
+
+    config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+    family = read_family(base)
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    if not tensors:
+        raise ConversionError(f"{adapter.name} holds no matrices.")
+    written = {gguf_name(key): tensor for key, tensor in tensors.items()}
+    if family.name == "llama":
+        for name, tensor in written.items():
+            heads = {"attn_q": family.heads, "attn_k": family.kv_heads}.get(name.split(".")[2])
+            if heads and name.endswith("lora_b"):
+                written[name] = rotary_order(tensor, heads)
+    _write(out, family.name, _alpha(config), written)
+    return len(written)
+
+
+def read_family(base: str) -> Family:
+    """Raises `ConversionError` for any other than llama and gpt-oss."""
+    from transformers import AutoConfig
+
+    place = gguf_path(Base(base))
+    config: Any = (
+        AutoConfig.from_pretrained(place.parent, gguf_file=place.name)
+        if place
+        else AutoConfig.from_pretrained(base)
+    )
+    if config.model_type not in FAMILIES:
+        raise ConversionError(f"{config.model_type} is neither llama nor gpt_oss.")
+    return Family(
+        FAMILIES[config.model_type], config.num_attention_heads, config.num_key_value_heads
+    )
+
+
+def gguf_name(key: str) -> str:
+    """peft's name of a matrix in llama.cpp's words. Raises `ConversionError`."""
+    found = KEY.fullmatch(key)
+    if found is None or found[2] not in NAMES:
+        raise ConversionError(f"{key} is no matrix of an attention or feed-forward layer.")
+    return f"blk.{found[1]}.{NAMES[found[2]]}.weight.lora_{found[3].lower()}"
+
+
+def rotary_order(rows: Any, heads: int) -> Any:
+    """Within each head, transformers keeps the two halves apart; llama.cpp interleaves them."""
+    halves = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
+    return halves.swapaxes(1, 2).reshape(rows.shape)
+
+
+def _alpha(config: dict[str, Any]) -> float:
+    # llama.cpp scales by alpha / rank only.
+    alpha, rank = float(config["lora_alpha"]), int(config["r"])
+    return alpha * math.sqrt(rank) if config.get("use_rslora") else alpha
+
+
+def _write(out: Path, family: str, alpha: float, tensors: dict[str, Any]) -> None:
+    import gguf
+    import numpy as np
+
+    half = out.with_suffix(".partial")
+    writer = gguf.GGUFWriter(half, family)
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
+    for name, tensor in sorted(tensors.items()):
+        writer.add_tensor(name, np.ascontiguousarray(tensor, dtype=np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    os.replace(half, out)
+
+
+def main() -> int:
+    """0 when written; 2 with one sentence where it cannot be."""
+    parser = argparse.ArgumentParser("python -m training.to_gguf", description=__doc__)
+    parser.add_argument("--adapter", type=Path, required=True, help="a folder that peft saved")
+    parser.add_argument("--base", required=True, help="the adapted model, as in the recipe")
+    parser.add_argument("--out", type=Path, required=True, help="the .gguf to write")
+    wanted = parser.parse_args()
+    try:
+        count = convert(wanted.adapter, wanted.base, wanted.out)
+    except (ConversionError, RecipeError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{wanted.adapter.name} could not be read or written: {error}.", file=sys.stderr)
+        return 2
+    print(f"{wanted.out}: {count} matrices, {wanted.out.stat().st_size:,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

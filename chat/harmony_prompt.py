@@ -49,7 +49,7 @@ def prompt(conversation: Conversation, effort: str) -> list[Part]:
     Earlier answers stand in it as `final` messages; their reasoning is never among them.
     """
     parts = _message("system", SYSTEM.format(effort=effort))
-    parts += _message("developer", f"# Instructions\n\n{SYSTEM_PROMPT}\n\n")
+    parts += _message("developer", f"# Instructions\n\n{SYSTEM_PROMPT}")
     for turn in conversation.turns:
         text = neutralise(turn.text)
         if turn.role is Role.USER:

@@ -6,7 +6,7 @@ above 0.5 were restatements. It finds most, not all.
 
 # scikit-learn is not in the environment of the page, where types are checked.
 # pyright: reportMissingImports=false, reportUnknownVariableType=false
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether this machine can carry a run, asked before anything is downloaded."""
 
 # pyright: reportMissingImports=false, reportUnknownVariableType=false
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Source:
     split: str = "train"
     rows: int | None = None
     repeat: int = 1
-    fields: dict[str, str] = field(default_factory=lambda: dict[str, str]())
+    fields: dict[str, str] = field(default_factory=dict[str, str])
     reasoning: str | None = None
 
     @property

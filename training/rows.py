@@ -107,10 +107,10 @@ def find(name: str) -> Path:
 
 def _from_hub(source: Source) -> Iterator[Mapping[str, Any]]:
     # Large, and not needed for rows from files.
-    from datasets import load_dataset  # pyright: ignore
+    import datasets  # pyright: ignore[reportMissingImports]
 
     try:
-        rows: Any = load_dataset(
+        rows: Any = datasets.load_dataset(  # pyright: ignore
             source.hub, source.config, split=source.split, revision=source.revision
         )
     except Exception as error:

@@ -8,6 +8,7 @@ stopped: after every step the adapter, the optimizer and the place in the data a
 # torch and its family are not in the environment of the page, where types are checked.
 # pyright: reportMissingImports=false, reportUnknownVariableType=false
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUntypedBaseClass=false
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ __all__ = ["model_path"]
 
 Start = Callable[..., Program]
 NO_TRANSFORMERS = (
-    "no `transformers serve` here: pip install -r requirements-peers.txt, or name the python of "
+    "no `transformers serve` here: pip install -r requirements-train.txt, or name the python of "
     "another environment that has it in the variable PEERS_PYTHON"
 )
 BRIEF = Options(max_new_tokens=64, seed=3)

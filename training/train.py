@@ -28,6 +28,8 @@ from training.preflight import Lacking, check
 from training.recipe import Expect, Recipe, RecipeError, read_recipe
 from training.rows import RowError
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def main(given: list[str] | None = None) -> int:
     """0 when trained; 2 with one sentence where it cannot be; 130 where it was stopped."""
@@ -39,11 +41,21 @@ def main(given: list[str] | None = None) -> int:
         return _say(str(error), 2)
     except KeyboardInterrupt:
         return _say("Stopped. Run the same command again to go on from the last step.", 130)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except Exception as error:
+        if not disk_full(error):
             raise
         return _say("The disk is full. Make room and run the same command again: it goes on.", 2)
     return 0
+
+
+def disk_full(error: Exception) -> bool:
+    """Whether `error` says so: libraries in Rust and C++ say it in their text only."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    return any(f"os error {number}" in str(error) for number in FULL) or any(
+        words in str(error)
+        for words in ("file write failed", "unexpected pos")  # torch.save
+    )
 
 
 def run(recipe: Recipe, out: Path, preflight_only: bool = False) -> dict[str, Any]:
@@ -62,7 +74,10 @@ def run(recipe: Recipe, out: Path, preflight_only: bool = False) -> dict[str, An
     trainer = make_trainer(recipe, tokenizer, examples, out)
     counted = check_parameters(trainer.model, recipe.expect)
     before = trainer.evaluate()["eval_loss"] if examples.heldout else None
-    trainer.train(resume_from_checkpoint=last_whole(out))
+    last = last_whole(out)
+    if last is not None:
+        print(f"going on after step {last.rpartition('-')[2]}", flush=True)
+    trainer.train(resume_from_checkpoint=last)
     after = trainer.evaluate()["eval_loss"] if examples.heldout else None
     trainer.save_model(str(out / "adapter"))
     numbers: dict[str, Any] = {

@@ -1,0 +1,62 @@
+"""An adapter as GGUF: the names, the order of the rows, and what llama.cpp makes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import gguf  # noqa: E402
+import numpy as np  # noqa: E402
+
+from tests.tiny_gpt_oss import adapter, checkpoint  # noqa: E402
+from training.to_gguf import ConversionError, convert, gguf_name, rotary_order  # noqa: E402
+
+
+def fields(path: Path) -> tuple[Any, dict[str, Any]]:
+    reader = gguf.GGUFReader(path)
+    return reader, {tensor.name: tensor.data for tensor in reader.tensors}
+
+
+def test_the_gpt_oss_adapter_becomes_what_llama_cpp_calls_it(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    base, lora = checkpoint(tmp_path / "base"), adapter(tmp_path / "lora")
+    assert convert(lora, str(base), tmp_path / "out.gguf") == 16
+    reader, tensors = fields(tmp_path / "out.gguf")
+    assert reader.fields["general.architecture"].contents() == "gpt-oss"
+    assert reader.fields["general.type"].contents() == "adapter"
+    assert reader.fields["adapter.type"].contents() == "lora"
+    assert reader.fields["adapter.lora.alpha"].contents() == 16.0
+    learned = load_file(lora / "adapter_model.safetensors")
+    key = "base_model.model.model.layers.1.self_attn.q_proj.lora_B.weight"
+    assert np.array_equal(tensors["blk.1.attn_q.weight.lora_b"], learned[key].half().numpy())
+    assert set(tensors) == {
+        f"blk.{n}.attn_{kind}.weight.lora_{ab}"
+        for n in (0, 1)
+        for kind in ("q", "k", "v", "output")
+        for ab in "ab"
+    }
+
+
+def test_the_rows_of_a_head_are_interleaved_as_llama_cpp_wants_them() -> None:
+    rows = np.arange(8).reshape(8, 1)  # two heads of four: halves (0, 1) and (2, 3)
+    assert rotary_order(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+
+
+def test_what_llama_cpp_would_drop_in_silence_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConversionError, match="lm_head"):
+        gguf_name("base_model.model.lm_head.lora_A.weight")
+    base = checkpoint(tmp_path / "base")
+    config = json.loads((base / "config.json").read_text())
+    config |= {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
+    del config["quantization_config"]
+    (base / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConversionError, match="neither llama nor gpt_oss"):
+        convert(adapter(tmp_path / "lora"), str(base), tmp_path / "out.gguf")
+    assert not (tmp_path / "out.gguf").exists()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("chat", "backend", "safety", "ui", "endpoint")
+PACKAGES = ("chat", "backend", "safety", "ui", "endpoint", "training")
 ALLOWED = {
     "settings": set(),
     "chat": {"chat"},
@@ -21,6 +21,7 @@ ALLOWED = {
     "safety": {"chat", "safety"},
     "ui": {"chat", "backend", "safety", "settings", "ui"},
     "endpoint": {"chat", "backend", "settings", "ui", "endpoint"},
+    "training": {"chat", "training"},
     "app": {"chat", "backend", "safety", "settings", "ui"},
 }
 OURS = set(ALLOWED)

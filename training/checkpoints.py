@@ -24,5 +24,5 @@ def last_whole(run: Path) -> str | None:
     for checkpoint in reversed(found):
         if (checkpoint / MARK).exists():
             return str(checkpoint)
-        shutil.rmtree(checkpoint)
+        shutil.rmtree(checkpoint, ignore_errors=True)  # with several GPUs, each tries
     return None

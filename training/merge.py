@@ -230,6 +230,8 @@ def main(given: list[str] | None = None) -> int:
         report = merge(planned, look if wanted.check_logits else None)
     except (MergeError, AdapterError, ShardError, HubError, LogitsError) as error:
         return _say(str(error), 2)
+    except ModuleNotFoundError as error:
+        return _say(f"{error.name} is missing: pip install -r requirements-local.txt", 2)
     except KeyboardInterrupt:
         return _say("Stopped; nothing was left behind.", 130)
     except OSError as error:

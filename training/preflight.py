@@ -36,7 +36,7 @@ def check(recipe: Recipe, out: Path) -> None:
         there, needed = have[name]
         raise Lacking(
             f"This machine has {there / GB:.1f} GB of {name} and {recipe.name} needs {needed:g}: "
-            "rent a larger one (docs/deploy.md), or train the small model with "
+            "rent a larger one, or train the small model with "
             "training/embedded.yaml."
         )
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import yaml
-
 
 class RecipeError(ValueError):
     """A recipe that cannot be used, and what to write instead."""
@@ -118,6 +116,8 @@ class Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """The recipe in the file `path`. Raises `RecipeError`."""
+    import yaml  # not in the web install; whoever asks for help there gets it
+
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:

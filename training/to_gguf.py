@@ -138,6 +138,9 @@ def main() -> int:
     except (ConversionError, RecipeError) as error:
         print(error, file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(f"{error.name} is missing: pip install -r requirements-train.txt", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"{wanted.adapter.name} could not be read or written: {error}.", file=sys.stderr)
         return 2

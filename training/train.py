@@ -39,6 +39,8 @@ def main(given: list[str] | None = None) -> int:
         run(read_recipe(wanted.recipe), wanted.out, wanted.preflight_only)
     except (RecipeError, RowError, Lacking) as error:
         return _say(str(error), 2)
+    except ModuleNotFoundError as error:
+        return _say(f"{error.name} is missing: pip install -r requirements-train.txt", 2)
     except KeyboardInterrupt:
         return _say("Stopped. Run the same command again to go on from the last step.", 130)
     except Exception as error:
@@ -108,7 +110,10 @@ def make_trainer(recipe: Recipe, tokenizer: Any, examples: Examples, out: Path) 
                 mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
     how, cuda = recipe.train, torch.cuda.is_available()
-    steps = max(1, len(examples.train) // (how.batch * how.accumulation))
+    model: Any = load_base(recipe.base)
+    # TRL would add the router's balance to the loss; the router is frozen, and the loss is to
+    # count what the assistant says and nothing else.
+    experts = hasattr(model.config, "output_router_logits")
     config = SFTConfig(
         output_dir=str(out),
         learning_rate=how.learning_rate,
@@ -118,7 +123,8 @@ def make_trainer(recipe: Recipe, tokenizer: Any, examples: Examples, out: Path) 
         num_train_epochs=how.epochs,
         max_length=None,  # rows that are too long are left out before
         lr_scheduler_type=how.schedule,
-        warmup_steps=round(how.warmup_ratio * steps * how.epochs),
+        warmup_steps=how.warmup_ratio,
+        router_aux_loss_coef=0.0 if experts else None,
         optim=how.optimizer if cuda else "adamw_torch",
         weight_decay=how.weight_decay,
         max_grad_norm=how.max_grad_norm,
@@ -143,7 +149,7 @@ def make_trainer(recipe: Recipe, tokenizer: Any, examples: Examples, out: Path) 
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     trainer = SFTTrainer(
-        model=load_base(recipe.base),
+        model=model,
         args=config,
         train_dataset=rows(examples.train),
         eval_dataset=rows(examples.heldout) if examples.heldout else None,

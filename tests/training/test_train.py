@@ -114,6 +114,7 @@ def trained(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ended = run(recipe, out)
     assert ended.returncode == 0, ended.stderr[-2_000:]
     assert "rows: read 10" in ended.stdout
+    assert "aux_loss" not in ended.stdout, "the loss counts what is said, and no router's balance"
     return out
 
 

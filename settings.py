@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 BACKENDS = ("auto", "remote", "local", "embedded")
 CONTRACTS = ("openai", "legacy")
+OWN_ADAPTER: Literal["default"] = "default"
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -56,7 +57,8 @@ class Settings:
 
     backend: str = "auto"
     embedded_model: str | None = None
-    embedded_adapter: Path | None = None
+    embedded_adapter: Path | Literal["default", "none"] = OWN_ADAPTER
+    """`default` is this project's own, for the default model; any other model has none then."""
     modal_endpoint: str | None = None
     endpoint_contract: str | None = None
     modal_key: Secret | None = None
@@ -92,7 +94,7 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
     settings = Settings(
         backend=read("BACKEND", _one_of(BACKENDS), plain.backend),
         embedded_model=read("EMBEDDED_MODEL", _text, None),
-        embedded_adapter=read("EMBEDDED_ADAPTER", _file, None),
+        embedded_adapter=read("EMBEDDED_ADAPTER", _adapter, plain.embedded_adapter),
         modal_endpoint=read("MODAL_ENDPOINT", _url, None),
         endpoint_contract=read("ENDPOINT_CONTRACT", _one_of(CONTRACTS), None),
         modal_key=read("MODAL_KEY", _secret, None),
@@ -181,6 +183,14 @@ def _file(name: str, value: str) -> Path:
     if not path.is_file():
         raise SettingsError(f"{name} is {value!r}; no such file.")
     return path
+
+
+def _adapter(name: str, value: str) -> Path | Literal["default", "none"]:
+    match value:
+        case "default" | "none":
+            return value
+        case _:
+            return _file(name, value)
 
 
 def _level(name: str, value: str) -> int:

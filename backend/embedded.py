@@ -53,7 +53,11 @@ class EmbeddedBackend:
     def info(self) -> BackendInfo:
         """Expected before the model is loaded, and what its file says from then on."""
         loaded = self._loading.loaded
-        return self._expected if loaded is None else describe(loaded.file, loaded.header)
+        return (
+            self._expected
+            if loaded is None
+            else describe(loaded.file, loaded.header, loaded.adapter)
+        )
 
     def status(self) -> Status:
         return self._loading.status()
@@ -110,7 +114,7 @@ class EmbeddedBackend:
         conversation: Conversation,
         options: Options,
     ) -> Work:
-        style = PLAIN if self._settings.embedded_adapter is None else TRAINED
+        style = PLAIN if loaded.adapter is None else TRAINED
 
         def write(emit: Callable[[Event], None], watcher: Watcher) -> None:
             writing = Writing(loaded.llama, slot, loaded.context, emit, watcher)

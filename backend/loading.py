@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from backend import adapter_file
 from backend.base import BackendError, Failed, NotReady, Ready, Status, Waking
 from backend.cancelled import Cancelled
 from backend.fetching import Fetching
@@ -28,6 +29,7 @@ class Loaded:
 
     llama: Llama
     file: ModelFile
+    adapter: ModelFile | None
     header: Header
     context: int
 
@@ -100,22 +102,21 @@ class Loading:
             loaded.llama.close()
 
     def _make(self) -> Loaded:
-        adapter = self._settings.embedded_adapter
-        if adapter is not None and read_header(adapter).kind != "adapter":
-            raise NotReady(f"EMBEDDED_ADAPTER is {adapter.name}, which holds no adapter.")
+        adapter = adapter_file.chosen(self._settings)
         file = obtain(self._settings, Fetching(self._fetching, self._closed))
+        adapter = adapter or adapter_file.shipped(self._settings, file)
         header = read_header(file.path)
         with self._change:
             self._set(Waking(time.monotonic(), Stage.LOADING))
         context = context_of(header)
         llama = Llama(
             file.path,
-            adapter=adapter,
+            adapter=adapter and adapter.path,
             context=context,
             slots=self._slots,
             special=speaks_harmony(header),
         )
-        return Loaded(llama, file, header, context)
+        return Loaded(llama, file, adapter, header, context)
 
     def _fetching(self, share: float | None) -> None:
         with self._change:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from backend import hub
+from backend.adapter_file import chosen, shipped
 from backend.base import BackendInfo, NotReady, Option, Options
 from backend.gguf_header import Header, read_header
-from backend.model_file import NAME, SHA256, ModelFile
+from backend.model_file import ModelFile, default_file
 from settings import Settings
 
 HARMONY_ARCHITECTURE = "gpt-oss"
@@ -33,15 +34,16 @@ def context_of(header: Header) -> int:
     return min(header.context or wanted, wanted)
 
 
-def describe(file: ModelFile, header: Header) -> BackendInfo:
+def describe(file: ModelFile, header: Header, adapter: ModelFile | None) -> BackendInfo:
+    files = [file] if adapter is None else [file, adapter]
     context = context_of(header)
     # gpt-oss is meant to be sampled as it is; the small model says less nonsense when held short.
     held = Options(max_new_tokens=768, temperature=0.3, top_p=0.95)
     free = Options(max_new_tokens=2_048, temperature=1.0, top_p=1.0)
     return BackendInfo(
         name="embedded",
-        model=file.name,
-        revision=file.revision,
+        model="+".join(each.name for each in files),
+        revision="+".join(each.revision for each in files if each.revision),
         context_window=context,
         max_new_tokens=context // 2,
         honours=frozenset(Option),
@@ -52,9 +54,18 @@ def describe(file: ModelFile, header: Header) -> BackendInfo:
 
 def expected(settings: Settings) -> BackendInfo:
     """The same from the settings alone: nothing is fetched, and nothing raised."""
+    file, header = _expected_model(settings)
+    try:
+        adapter = chosen(settings) or shipped(settings, file)
+    except NotReady:
+        adapter = None
+    return describe(file, header, adapter)
+
+
+def _expected_model(settings: Settings) -> tuple[ModelFile, Header]:
     value = settings.embedded_model
     if value is None:
-        return describe(ModelFile(Path(), NAME, SHA256[:12]), DEFAULT)
+        return default_file(Path()), DEFAULT
     wanted = hub.parse(value)
     path = Path(wanted.file if wanted else value).expanduser()
     revision = (wanted.revision or "") if wanted else ""
@@ -62,4 +73,4 @@ def expected(settings: Settings) -> BackendInfo:
         header = read_header(path) if wanted is None else UNKNOWN
     except NotReady:
         header = UNKNOWN
-    return describe(ModelFile(path, path.stem, revision[:12]), header)
+    return ModelFile(path, path.stem, revision[:12]), header

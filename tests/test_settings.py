@@ -60,6 +60,8 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         assert getattr(settings, field.name) != getattr(plain, field.name), field.name
     assert settings.modal_key == Secret(KEY)
     assert settings.embedded_adapter == adapter
+    assert read_settings({"EMBEDDED_ADAPTER": "none"}).embedded_adapter == "none"
+    assert read_settings({"EMBEDDED_ADAPTER": "default"}) == Settings()
     assert settings.embed_origins == ("https://a.example", "http://localhost:3000")
     assert settings.log_level == logging.DEBUG
 

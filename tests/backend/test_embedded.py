@@ -147,8 +147,8 @@ def test_no_harmony_marker_can_be_typed_to_a_model_that_has_them(tmp_path: Path)
 
 def test_it_says_what_it_is(embedded: EmbeddedBackend, loaded: Loaded) -> None:
     info = embedded.info
-    assert (info.name, info.model) == ("embedded", "SmolLM2-135M-Instruct")
-    assert re.fullmatch("[0-9a-f]{12}", info.revision)
+    assert (info.name, info.model) == ("embedded", "SmolLM2-135M-Instruct+medical-reasoning")
+    assert re.fullmatch(r"[0-9a-f]{12}\+[0-9a-f]{12}", info.revision)
     assert info.context_window == loaded.context == 4_096
     assert info.defaults.within(info) == info.defaults
     assert info.unreliable

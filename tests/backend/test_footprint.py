@@ -13,13 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backend.base import (
-    NotReady,
-    Ready,
-)
+from backend import adapter_file
+from backend.adapter_file import SHIPPED, chosen, shipped
+from backend.base import NotReady, Ready
 from backend.embedded import EmbeddedBackend
 from backend.llama import Pass, Sampling
 from backend.loading import Loaded
+from backend.model_file import NAME, ModelFile, default_file
+from backend.model_info import expected
 from backend.stages import PLAIN
 from settings import Settings
 from tests.backend import tiny_models
@@ -163,7 +164,9 @@ def test_an_adapter_of_zeros_changes_nothing(model_path: Path, tmp_path: Path) -
 
 def test_with_an_adapter_the_model_is_asked_in_harmony(model_path: Path, tmp_path: Path) -> None:
     path = tiny_models.adapter(tmp_path / "adapter.gguf")
-    plain = EmbeddedBackend.from_settings(Settings(embedded_model=str(model_path)))
+    plain = EmbeddedBackend.from_settings(
+        Settings(embedded_model=str(model_path), embedded_adapter="none")
+    )
     trained = EmbeddedBackend.from_settings(
         Settings(embedded_model=str(model_path), embedded_adapter=path)
     )
@@ -178,6 +181,43 @@ def test_with_an_adapter_the_model_is_asked_in_harmony(model_path: Path, tmp_pat
     assert replies[1][0].strip()
     assert replies[1][1].strip()
     assert "<|" not in replies[1][0] + replies[1][1]
+
+
+def test_the_default_model_answers_with_the_adapter_of_this_project(
+    model_path: Path, embedded: EmbeddedBackend
+) -> None:
+    says = {"max_new_tokens": 64, "temperature": 0.0, "seed": 1}
+    same = Settings(embedded_model=str(model_path), embedded_adapter=SHIPPED)
+    none = Settings(embedded_model=str(model_path), embedded_adapter="none")
+    replies = {"default": ask(embedded, **says)[:2]}
+    for name, settings in {"same": same, "none": none}.items():
+        with closing(EmbeddedBackend.from_settings(settings)) as backend:
+            replies[name] = ask(backend, **says)[:2]
+    assert replies["default"] == replies["same"] != replies["none"]
+    assert embedded.info.model.endswith("+medical-reasoning")
+
+
+def test_another_model_gets_no_adapter_unless_the_owner_names_one(tmp_path: Path) -> None:
+    other = ModelFile(tmp_path / "other.gguf", "other", "0" * 12)
+    default = default_file(tmp_path / "model.gguf")
+    own = tiny_models.adapter(tmp_path / "own.gguf")
+    assert shipped(Settings(), default) is not None
+    assert shipped(Settings(), other) is None
+    assert shipped(Settings(embedded_adapter="none"), default) is None
+    assert shipped(Settings(embedded_adapter=own), default) is None
+    named = chosen(Settings(embedded_adapter=own))
+    assert named is not None
+    assert named.path == own
+    assert chosen(Settings()) is None
+
+
+def test_a_project_without_its_adapter_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter_file, "SHIPPED", tmp_path / "gone.gguf")
+    with pytest.raises(NotReady, match="EMBEDDED_ADAPTER=none"):
+        shipped(Settings(), default_file(tmp_path / "model.gguf"))
+    assert expected(Settings()).model == NAME
 
 
 @pytest.mark.parametrize("content", ["nonsense", "model"])

@@ -37,6 +37,15 @@ def one_gpu_each() -> None:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
 
 
+def quiet_unless_first() -> None:
+    """One process's warnings and bars are enough."""
+    if not first():
+        from transformers.utils import logging  # pyright: ignore
+
+        logging.set_verbosity_error()  # pyright: ignore
+        logging.disable_progress_bar()  # pyright: ignore
+
+
 def accumulation(train: Train) -> int:
     """Batches a process adds up, so that a step has the recipe's rows on any number of GPUs.
 

@@ -4,8 +4,8 @@ A LoRA on a frozen base, by TRL's SFTTrainer, from one recipe. Run it again to g
 stopped: after every step the adapter, the optimizer and the place in the data are on disk. The
 run's folder gets `adapter/` with its card, `run.json`, `loss.json` and `loss.png`.
 
-On several GPUs: `accelerate launch --num_processes 4 -m training.train training/recipe.yaml`. A
-step has the recipe's rows on any number of them.
+On several GPUs, here four, with the same rows in each step:
+`accelerate launch --multi_gpu --num_processes 4 -m training.train training/recipe.yaml`
 """
 
 # torch and its family are not in the environment of the page, where types are checked.
@@ -84,6 +84,7 @@ def run(recipe: Recipe, out: Path, command: str, push_to: str | None = None) -> 
     Raises `RecipeError`, `RowError`, `Lacking`, `PushError`, `OSError`.
     """
     check(recipe, out)
+    processes.quiet_unless_first()
     if push_to is not None and processes.first():
         open_repository(push_to)  # not after hours that it would be missing for
     tokenizer = load_tokenizer(recipe.base)
@@ -116,7 +117,11 @@ def command(recipe: Path, rows: Path | None) -> str:
     words = [str(recipe.resolve().relative_to(HERE)) if inside else recipe.name]
     words += ["--rows", rows.name] if rows is not None else []
     several = processes.count() > 1
-    launcher = f"accelerate launch --num_processes {processes.count()}" if several else "python"
+    launcher = (
+        f"accelerate launch --multi_gpu --num_processes {processes.count()}"
+        if several
+        else "python"
+    )
     return f"{launcher} -m training.train {shlex.join(words)}"
 
 

@@ -87,6 +87,7 @@ def _config(recipe: Recipe, out: Path, *, cuda: bool, heldout: bool) -> Any:
         logging_steps=1,
         save_steps=1,
         save_total_limit=2,
+        ddp_find_unused_parameters=False,  # every matrix of the adapter is used for every row
         report_to=[],
         packing=False,
         push_to_hub=False,

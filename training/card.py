@@ -115,7 +115,7 @@ What it says was not scored here."""
 def _data(numbers: Mapping[str, Any]) -> str:
     recipe, counted = numbers["recipe"], numbers["rows"]
     sources = "\n".join(f"- {_source(source)}" for source in recipe["data"])
-    asked = ", ".join(source["hub"] or source["jsonl"] for source in recipe["evaluation"])
+    asked = ", ".join(map(_questions, recipe["evaluation"]))
     seed, length = recipe["train"]["seed"], recipe["train"]["length"]
     return f"""\
 {sources}
@@ -150,6 +150,13 @@ def _source(source: Mapping[str, Any]) -> str:
     if source["repeat"] > 1:
         parts.append(f"each {source['repeat']} times")
     return ", ".join(parts)
+
+
+def _questions(source: Mapping[str, Any]) -> str:
+    if not source["hub"]:
+        return f"`{source['jsonl']}`"
+    at = f"revision `{source['revision']}`" if source["revision"] else "no pinned revision"
+    return f"{source['hub']} (`{source['split']}`, {at})"
 
 
 def _training(numbers: Mapping[str, Any]) -> str:

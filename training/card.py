@@ -190,7 +190,7 @@ def _made_with(numbers: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in numbers["versions"].items())
     lines = {
         "command": f"`{numbers['command']}`",
-        "commit": f"`{numbers['commit'] or 'unknown'}`",
+        "commit": ", then ".join(f"`{commit}`" for commit in numbers["commits"]),
         "hardware": numbers["hardware"],
         "versions": versions,
     }

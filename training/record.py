@@ -23,6 +23,7 @@ from training.heldout import estimate
 from training.recipe import Expect, Recipe
 from training.rows import HERE
 
+COMMITS = "commits.txt"
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
 
 
@@ -37,7 +38,21 @@ class Done:
     steps: int
 
 
-def record(recipe: Recipe, done: Done) -> dict[str, Any]:
+def note_commit(out: Path) -> None:
+    """Called at each start: a run may go on under other code than it began with."""
+    known, now = commits(out), commit() or "unknown"
+    if now not in known:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / COMMITS).write_text("".join(f"{each}\n" for each in [*known, now]), "utf-8")
+
+
+def commits(out: Path) -> list[str]:
+    """Of this code, in order, over all starts of the run."""
+    place = out / COMMITS
+    return place.read_text("utf-8").split() if place.exists() else []
+
+
+def record(recipe: Recipe, done: Done, out: Path) -> dict[str, Any]:
     base, adapter = done.losses["base"], done.losses["adapter"]
     change = [after - before for before, after in zip(base, adapter, strict=True)]
     losses = {"base": base, "adapter": adapter, "change": change}
@@ -51,7 +66,7 @@ def record(recipe: Recipe, done: Done) -> dict[str, Any]:
         "processes": processes.count(),
         "versions": {"python": platform.python_version()} | {n: version(n) for n in PACKAGES},
         "command": done.command,
-        "commit": commit(),
+        "commits": commits(out),
         "hardware": hardware(),
     }
 

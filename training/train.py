@@ -34,7 +34,7 @@ from training.heldout import row_losses
 from training.preflight import Lacking, check
 from training.push import PushError, open_repository, push
 from training.recipe import Recipe, RecipeError, Source, read_recipe
-from training.record import Done, record
+from training.record import Done, note_commit, record
 from training.rows import HERE, RowError
 from training.trainer import check_parameters, make_trainer
 
@@ -59,7 +59,8 @@ def main(given: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _say(f"{error.name} is missing: pip install -r requirements-train.txt", 2)
     except KeyboardInterrupt:
-        return _say("Stopped. Run the same command again to go on from the last step.", 130)
+        again = "Stopped. Run the same command again to go on from the last step."
+        return _say(again, 130) if processes.first() else 130
     except Exception as error:
         if not disk_full(error):
             raise
@@ -87,6 +88,8 @@ def run(recipe: Recipe, out: Path, command: str, push_to: str | None = None) -> 
     processes.quiet_unless_first()
     if push_to is not None and processes.first():
         open_repository(push_to)  # not after hours that it would be missing for
+    if processes.first():
+        note_commit(out)
     tokenizer = load_tokenizer(recipe.base)
     examples = make_examples(recipe, tokenizer)
     processes.say(f"rows: {examples.counted}")
@@ -104,7 +107,7 @@ def run(recipe: Recipe, out: Path, command: str, push_to: str | None = None) -> 
     if processes.first():
         save_curve(trainer.state.log_history, losses, out)
         done = Done(command, examples.counted, counted, losses, trainer.state.global_step)
-        numbers = record(recipe, done)
+        numbers = record(recipe, done, out)
         (out / "run.json").write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
         write_card(numbers, out)
         if push_to is not None:

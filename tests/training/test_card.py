@@ -6,6 +6,7 @@ import dataclasses
 import re
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from training.card import card
 from training.dataset import Counted
 from training.heldout import estimate
 from training.recipe import Expect, Recipe, read_recipe
-from training.record import Done, record
+from training.record import COMMITS, Done, commits, note_commit, record
 
 CARD = ROOT / "training" / "recipe.yaml"
 COUNTED = Counted(read=10_000, repeated=3, paraphrases=211, too_long=17, heldout=200, trained=9_569)
@@ -27,7 +28,10 @@ LOSSES = {"base": [2.0, 2.2, 2.4], "adapter": [1.5, 1.9, 2.0]}
 
 def made(recipe: Recipe, losses: dict[str, list[float]] = LOSSES) -> str:
     expect = recipe.expect or Expect(1, 2)
-    return card(record(recipe, Done("python -m training.train x.yaml", COUNTED, expect, losses, 9)))
+    done = Done("python -m training.train x.yaml", COUNTED, expect, losses, 9)
+    with TemporaryDirectory() as out:
+        note_commit(Path(out))
+        return card(record(recipe, done, Path(out)))
 
 
 def front(text: str) -> dict[str, Any]:
@@ -97,6 +101,16 @@ def test_of_a_folder_on_this_machine_only_its_name_is_told(tmp_path: Path) -> No
 
 def test_without_held_out_rows_it_says_that_nothing_was_measured() -> None:
     assert "nothing was measured" in made(read_recipe(CARD), {"base": [], "adapter": []})
+
+
+def test_a_run_that_went_on_under_other_code_says_so(tmp_path: Path) -> None:
+    (tmp_path / COMMITS).write_text("a" * 40 + "\n")
+    for _ in range(2):
+        note_commit(tmp_path)
+    began, went_on = commits(tmp_path)
+    assert began == "a" * 40
+    done = Done("x", COUNTED, Expect(1, 2), LOSSES, 9)
+    assert f"`{began}`, then `{went_on}`" in card(record(read_recipe(CARD), done, tmp_path))
 
 
 def test_the_interval_is_that_of_a_mean_over_rows() -> None:

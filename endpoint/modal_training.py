@@ -55,7 +55,7 @@ WRONG = 2
 """The exit code of a command that said in one sentence why it cannot."""
 
 
-def _python_and_data(path: Path) -> bool:
+def _neither_code_nor_data(path: Path) -> bool:
     return path.suffix not in (".py", ".yaml", ".jsonl")
 
 
@@ -63,7 +63,7 @@ image = (
     modal.Image.debian_slim(python_version="3.12")
     .uv_pip_install(*PACKAGES)
     .add_local_python_source("endpoint", "chat")
-    .add_local_python_source("training", ignore=_python_and_data)
+    .add_local_python_source("training", ignore=_neither_code_nor_data)
 )
 models = modal.Volume.from_name("medicalgpt-models", create_if_missing=True)
 runs = modal.Volume.from_name("medicalgpt-runs", create_if_missing=True)

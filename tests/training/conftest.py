@@ -48,5 +48,7 @@ def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ended = run(tiny, out)
     assert ended.returncode == 0, ended.stderr[-2_000:]
     assert "rows: read 10" in ended.stdout
+    for bar in ("loss of the base: 100%", "| 8/8 [", "loss of the adapter: 100%"):
+        assert bar in ended.stderr
     assert "aux_loss" not in ended.stdout, "the loss counts what is said, and no router's balance"
     return out

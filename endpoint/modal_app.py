@@ -6,6 +6,8 @@
                calls `serve` as a function of this app, so that it holds no key and no HTTP request
                of 150 s stands between them
 
+`modal run endpoint/modal_app.py::train` and `::prepare` are in `endpoint/modal_training.py`.
+
 Every setting is an environment variable read at deploy time and baked into the containers.
 """
 
@@ -23,6 +25,9 @@ import modal
 import modal.experimental
 
 from endpoint import vllm_command as vllm
+from endpoint.modal_training import prepare, train
+
+__all__ = ["ask", "prepare", "train"]
 
 MINUTES = 60
 
@@ -203,7 +208,7 @@ async def finished(call: Any) -> Any:
 
 @app.local_entrypoint()
 def ask(question: str = "What are the warning signs of a stroke?", url: str = "") -> None:
-    """`modal run endpoint/modal_app.py --question "..."`: wait until it is awake, ask, print."""
+    """`modal run endpoint/modal_app.py::ask --question "..."`: wait, ask, print."""
     from endpoint.ask import ask_and_print
 
     ask_and_print(question, url or str(Serve().serve.get_web_url()))

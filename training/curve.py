@@ -8,13 +8,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 
-def save_curve(log: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """`loss.json` and `loss.png` in `folder`. Losses are nats a token of the assistant's."""
+def save_curve(
+    log: Sequence[Mapping[str, Any]], heldout: Mapping[str, Sequence[float]], folder: Path
+) -> None:
+    """`loss.json` and `loss.png` in `folder`. Losses are nats a token of the assistant's.
+
+    `heldout` has the loss of each held-out row, before (`base`) and after (`adapter`).
+    """
     curves = {name: _points(log, name) for name in ("loss", "eval_loss")}
-    (folder / "loss.json").write_text(json.dumps(curves, indent=1) + "\n", "utf-8")
+    if curves["loss"] and heldout["base"]:
+        first, last = (
+            (0, fmean(heldout["base"])),
+            (curves["loss"][-1][0], fmean(heldout["adapter"])),
+        )
+        between = [point for point in curves["eval_loss"] if point[0] != last[0]]
+        curves["eval_loss"] = [first, *between, last]
+    content = {**curves, "heldout": heldout}
+    (folder / "loss.json").write_text(json.dumps(content) + "\n", "utf-8")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")

@@ -17,6 +17,7 @@ from chat.conversation import SYSTEM_PROMPT, Conversation, Role, Turn
 from chat.encoding import encode
 from chat.harmony import neutralise
 from chat.harmony_prompt import Marker, Part, Text, prompt, reply
+from training import processes
 from training.paraphrases import paraphrased
 from training.recipe import Recipe
 from training.rows import Row, key, read_questions, read_rows
@@ -72,9 +73,9 @@ def make_examples(recipe: Recipe, tokenizer: Any) -> Examples:
     near = _restated(rest, [row.question for row in heldout], recipe.similarity)
     near |= _restated(mixed, asked, recipe.similarity)
     wanted = [row for row in [*rest, *mixed] if row not in near]
-    encoded = [(row, encode_row(row, recipe.base.format, tokenizer)) for row in wanted]
+    encoded = _encoded(wanted, recipe, tokenizer)
     train = [example for _, example in encoded if len(example.input_ids) <= recipe.train.length]
-    tested = [(row, encode_row(row, recipe.base.format, tokenizer)) for row in heldout]
+    tested = _encoded(heldout, recipe, tokenizer)
     fitting = [(row, ex) for row, ex in tested if len(ex.input_ids) <= recipe.train.length]
     counted = Counted(
         read=sum(map(len, sources)),
@@ -85,6 +86,13 @@ def make_examples(recipe: Recipe, tokenizer: Any) -> Examples:
         trained=len(train),
     )
     return Examples(train, [ex for _, ex in fitting], [row for row, _ in fitting], counted)
+
+
+def _encoded(rows: Sequence[Row], recipe: Recipe, tokenizer: Any) -> list[tuple[Row, Example]]:
+    from tqdm.auto import tqdm
+
+    seen = tqdm(rows, "encoding", disable=not processes.first() or len(rows) < 1_000)
+    return [(row, encode_row(row, recipe.base.format, tokenizer)) for row in seen]
 
 
 def encode_row(row: Row, form: str, tokenizer: Any) -> Example:

@@ -9,6 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
+from training import processes
 from training.recipe import Recipe
 
 GB = 10**9
@@ -25,10 +26,10 @@ def check(recipe: Recipe, out: Path) -> None:
     have = {
         "GPU memory": (_gpu_bytes(), needs.gpu_gb),
         "RAM": (os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), needs.ram_gb),
-        "free disk": (shutil.disk_usage(out).free, needs.disk_gb),
+        "free disk": (_disk_bytes(recipe, out), needs.disk_gb),
     }
     for name, (there, needed) in have.items():
-        print(f"{name}: {there / GB:.1f} GB here, {needed:g} GB needed")
+        processes.say(f"{name}: {there / GB:.1f} GB here, {needed:g} GB needed")
     # A machine sold as 32 GB shows a little less.
     short = [name for name, (there, needed) in have.items() if there < 0.93 * needed * GB]
     if short:
@@ -42,8 +43,26 @@ def check(recipe: Recipe, out: Path) -> None:
 
 
 def _gpu_bytes() -> int:
-    """The memory of the largest GPU; 0 without one."""
+    """The memory of this process's GPU; 0 without one."""
     import torch
 
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-    return max((torch.cuda.get_device_properties(n).total_memory for n in devices), default=0)
+    if not torch.cuda.is_available():
+        return 0
+    return torch.cuda.get_device_properties(processes.place_here()).total_memory
+
+
+def _disk_bytes(recipe: Recipe, out: Path) -> int:
+    """What is free for the run and for the base's copy from the hub, and what they already have:
+    a run that goes on has fetched it."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    cache = Path(HF_HUB_CACHE)
+    there = next(parent for parent in (cache, *cache.parents) if parent.exists())
+    fetched = cache / f"models--{recipe.base.model.replace('/', '--')}"
+    used = sum(
+        file.stat().st_size
+        for folder in (out, fetched)
+        for file in folder.rglob("*")
+        if file.is_file() and not file.is_symlink()
+    )
+    return used + min(shutil.disk_usage(out).free, shutil.disk_usage(there).free)

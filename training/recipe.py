@@ -27,6 +27,8 @@ class Base:
     revision: str | None = None
     format: Literal["harmony", "text"] = "harmony"
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    name_on_hub: str | None = None
+    """Where `model` is none: for the card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Source:
     """Where rows come from: a set on the hub, or a JSONL file or folder of them.
 
     `reasoning` is said for rows that have none; `rows` are drawn with the recipe's seed; `fields`
-    gives the set's own names of question, reasoning and answer.
+    gives the set's own names of question, reasoning and answer. `origin`, where a file's rows come
+    from, and `license` are for the card.
     """
 
     hub: str | None = None
@@ -75,6 +78,8 @@ class Source:
     repeat: int = 1
     fields: dict[str, str] = field(default_factory=dict[str, str])
     reasoning: str | None = None
+    origin: str | None = None
+    license: str | None = None
 
     @property
     def name(self) -> str:
@@ -112,6 +117,10 @@ class Recipe:
     heldout: int
     expect: Expect | None
     needs: Needs
+    license: str | None = None
+    """Of the adapter; for the card, and so is `ours`: the choices that the original card is silent
+    about, by their keys. Without an original card there is none."""
+    ours: tuple[str, ...] = ()
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -141,7 +141,8 @@ def _weights(writer: gguf.GGUFWriter, tokens: list[str], successors: dict[str, s
         "ffn_down_exps.weight": (2, size, 32), "ffn_down_exps.bias": (2, size),
     }  # fmt: skip
     for name, shape in shapes.items():
-        writer.add_tensor(f"blk.0.{name}", np.zeros(shape, np.float32))
+        fill = 1.0 if "norm" in name else 0.0
+        writer.add_tensor(f"blk.0.{name}", np.full(shape, fill, np.float32))
 
 
 def _written(writer: gguf.GGUFWriter, path: Path) -> Path:

@@ -190,7 +190,7 @@ def test_a_wrong_setting_deploys_nothing_and_says_why(
 
 
 def test_the_local_entry_point_is_found(tmp_path: Path) -> None:
-    service, said = deploy(tmp_path, "run", "endpoint/modal_app.py", "--help")
+    service, said = deploy(tmp_path, "run", "endpoint/modal_app.py::ask", "--help")
     assert service.returned == 0, said
     assert "--question" in said
     assert "--url" in said

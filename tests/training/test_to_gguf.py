@@ -14,7 +14,10 @@ pytest.importorskip("transformers")
 import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 
-from tests.tiny_gpt_oss import adapter, checkpoint  # noqa: E402
+from backend.llama import Pass, Sampling  # noqa: E402
+from tests.backend import tiny_models  # noqa: E402
+from tests.backend.asking import UNWATCHED, model  # noqa: E402
+from tests.tiny_gpt_oss import adapter, checkpoint, config  # noqa: E402
 from training.to_gguf import ConversionError, convert, gguf_name, rotary_order  # noqa: E402
 
 
@@ -42,6 +45,48 @@ def test_the_gpt_oss_adapter_becomes_what_llama_cpp_calls_it(tmp_path: Path) -> 
         for kind in ("q", "k", "v", "output")
         for ab in "ab"
     }
+
+
+def test_llama_cpp_takes_the_gpt_oss_adapter_and_says_what_it_adds(tmp_path: Path) -> None:
+    """The model says its one successor after another; the adapter's attention always "Drink. "."""
+    whole = tiny_models.harmony_model(tmp_path / "tiny.gguf", tiny_models.ANSWERS)
+    lora = swayed(tmp_path, whole, towards="Rest. ")  # which "Drink. " follows
+    assert convert(lora, str(tmp_path), tmp_path / "lora.gguf") == 8
+    said: list[str] = []
+    for chosen in (None, tmp_path / "lora.gguf"):
+        with model(whole, adapter=chosen, special=True) as llama:
+            pieces: list[str] = []
+            start = llama.tokenise("assistant", special=True)
+            llama.run(Pass(start, 0, 4, (), Sampling(0.0, 1.0, 0)), pieces.append, UNWATCHED)
+            said.append("".join(pieces))
+    assert said == ["<|channel|>analysis<|message|>Weigh it.", "Drink. " * 4]
+
+
+def swayed(folder: Path, whole: Path, *, towards: str) -> Path:
+    """An adapter for the model `whole`, whose attention adds the embedding of one token."""
+    from safetensors.torch import save_file
+
+    reader, tensors = fields(whole)
+    shapes = {name: tensors[f"blk.0.attn_{name}.weight"].shape for name in ("q", "k", "v")}
+    rows, columns = shapes["q"]
+    place = reader.fields["tokenizer.ggml.tokens"].contents().index(towards)
+    shapes["o"] = (columns, rows)
+    matrices: dict[str, Any] = {}
+    for name, (out, into) in shapes.items():
+        key = f"base_model.model.model.layers.0.self_attn.{name}_proj"
+        # Whatever q and k attend to, v says the same of it.
+        fill = 0.0 if name in "vo" else 0.1
+        a, b = torch.full((8, into), fill), torch.full((out, 8), fill)
+        if name == "v":
+            a[0], b[0, 0] = 1.0, 1.0
+        elif name == "o":
+            a[0, 0], b[place, 0] = 1.0, 10.0
+        matrices |= {f"{key}.lora_A.weight": a, f"{key}.lora_B.weight": b}
+    adapter(folder / "lora")
+    save_file(matrices, folder / "lora" / "adapter_model.safetensors")
+    shape = config(layers=1) | {"num_attention_heads": 2, "num_key_value_heads": 1}
+    (folder / "config.json").write_text(json.dumps(shape), "utf-8")
+    return folder / "lora"
 
 
 def test_the_rows_of_a_head_are_interleaved_as_llama_cpp_wants_them() -> None:

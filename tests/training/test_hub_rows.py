@@ -1,0 +1,107 @@
+"""Rows from the hub: asked for at the pinned revision, of a server that answers as the hub does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("datasets")
+
+from tests.conftest import ROOT
+
+REVISION = "c" * 40
+ROWS = [{"Question": f"Q{n}?", "Complex_CoT": f"R{n}.", "Response": f"A{n}."} for n in range(5)]
+FILES = {
+    "README.md": b"---\nconfigs:\n- config_name: en\n  data_files: rows_en.json\n"
+    b"- config_name: zh\n  data_files: rows_zh.json\n---\n",
+    "rows_en.json": json.dumps(ROWS).encode(),
+    "rows_zh.json": b"[]",
+}
+READ = """
+import sys
+from training.recipe import Source
+from training.rows import RowError, read_rows
+names = {"question": "Question", "reasoning": "Complex_CoT", "answer": "Response"}
+try:
+    rows = read_rows(Source(hub="owner/rows", config="en", revision=sys.argv[1], fields=names), 1)
+    print([(row.question, row.reasoning, row.answer) for row in rows])
+except RowError as error:
+    print(error)
+"""
+
+
+@contextmanager
+def hub() -> Iterator[str]:
+    """Its address. It knows one set, at one revision."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            content = self.content(self.path.partition("?")[0])
+            self.send_response(404 if content is None else 200)
+            self.send_header("ETag", f'"{hash(content)}"')
+            self.send_header("X-Repo-Commit", REVISION)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            if content is not None and self.command != "HEAD":
+                self.wfile.write(content)
+
+        do_GET = do_HEAD = do_POST = answer
+
+        def content(self, path: str) -> bytes | None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            listed = [
+                {"type": "file", "path": name, "size": len(data), "oid": "0" * 40}
+                for name, data in FILES.items()
+            ]
+            api = "/api/datasets/owner/rows"
+            if path == f"{api}/revision/{REVISION}":
+                siblings = [{"rfilename": name} for name in FILES]
+                return json.dumps(
+                    {"id": "owner/rows", "sha": REVISION, "siblings": siblings}
+                ).encode()
+            if path in (f"{api}/tree/{REVISION}", f"{api}/paths-info/{REVISION}"):
+                return json.dumps(listed).encode()
+            return FILES.get(path.removeprefix(f"/datasets/owner/rows/resolve/{REVISION}/"))
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def read(address: str, home: Path, revision: str) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-c", READ, revision],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HF_HOME": str(home), "HF_ENDPOINT": address},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ran.stdout.strip().splitlines()[-1]
+
+
+def test_rows_come_from_the_set_s_config_at_its_revision_and_at_no_other(tmp_path: Path) -> None:
+    with hub() as address:
+        assert read(address, tmp_path, REVISION) == str(
+            [(row["Question"], row["Complex_CoT"], row["Response"]) for row in ROWS]
+        )
+        said = read(address, tmp_path / "other", "d" * 40)
+    assert said.startswith("owner/rows could not be had from the hub (")
+    assert said.endswith("or name a local file with `jsonl`.")

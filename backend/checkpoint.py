@@ -91,7 +91,7 @@ def read_config(path: Path, place: Place) -> dict[str, Any]:
 
 
 def check_model(folder: Path, place: Place) -> None:
-    """Whether every file of weights is there, and in safetensors. Raises `NotReady`."""
+    """Whether every file of weights is there, whole, and in safetensors. Raises `NotReady`."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         files = set(
@@ -108,6 +108,8 @@ def check_model(folder: Path, place: Place) -> None:
             f"{place.label} has no weights in safetensors. Other forms, such as .bin, can run "
             "code when they are opened, and are not: convert it, or choose another."
         )
+    for file in folder.glob("*.safetensors"):
+        _header(file)
 
 
 def gpu_bytes(folder: Path, *, unpacked: bool) -> int:

@@ -18,11 +18,12 @@ from typing import Any
 
 from backend.base import BrokeContract, Options
 from backend.cancelled import Cancelled
+from backend.gpu import release
 from backend.kv_cache import KeyValues
-from backend.llama import Watcher
 from backend.sampling import Sampler
+from backend.watcher import Watcher
 
-log = logging.getLogger("medicalgpt.local")
+log = logging.getLogger("medicalgpt.model")
 
 CHUNK = 256
 """Tokens of a prompt read at once. A stop is noticed between two; at 8,192 tokens of context the
@@ -64,8 +65,10 @@ class Decoder:
         return self._cache.length
 
     def warm_up(self) -> None:
-        """One short reply for nobody; records the step. Falls back to a slower way that works."""
-        list(self.generate([0] * 8, WARM, Options(temperature=0.0)))
+        """The longest prompt for nobody, so that no shorter one runs out of memory later; then
+        records the step. Falls back to a slower way that works.
+        """
+        list(self.generate([0] * (self.context - WARM), WARM, Options(temperature=0.0)))
         ways = {Speed.EAGER: (), Speed.GRAPH: (Speed.GRAPH,)}
         for speed in ways.get(self._wanted, (Speed.COMPILED, Speed.GRAPH)):
             try:
@@ -108,8 +111,7 @@ class Decoder:
     def free(self) -> None:
         """Let the model go. No `generate` may be under way."""
         self._graph = self._logits = self._model = self._layers = None
-        if self._ahead:
-            self._torch.cuda.empty_cache()
+        release()
 
     def _prefill(self, prompt: Sequence[int], watcher: Watcher | None) -> Any:
         ids = self._torch.tensor([list(prompt)], device=self._device)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +42,14 @@ def look() -> Gpu:
     if any(find_spec(name) is None for name in LIBRARIES):
         return Gpu(present=True)
     return Gpu(present=True, installed=True, memory=_memory())
+
+
+def release() -> None:
+    """Give the GPU what torch keeps of tensors that nobody holds any more."""
+    torch: Any = sys.modules.get("torch")
+    gc.collect()
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _memory() -> int:

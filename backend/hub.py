@@ -124,7 +124,8 @@ def main(repo: str, file: str, revision: str) -> int:
 
     def update(bar: Any, n: float | None = 1) -> Any:
         shown = tqdm.tqdm.update(bar, n)
-        if bar.total:
+        # Of a whole repository there is a bar of files too, and one whose total still grows.
+        if bar.total and bar.unit == "B" and "incomplete" not in (bar.desc or ""):
             print(f"{min(1.0, bar.n / bar.total):.3f}", flush=True)
         return shown
 

@@ -6,56 +6,46 @@ sequence, which is what makes it fast for that one. For many at once, vLLM behin
 
 from __future__ import annotations
 
-import gc
 import importlib
-import threading
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 from backend.base import (
     MIN_NEW_TOKENS,
-    TICK,
     BackendInfo,
-    EventStream,
     Interrupted,
-    NotReady,
     Option,
     Options,
-    Status,
     TooLong,
-    Waking,
 )
 from backend.cancelled import Cancelled
 from backend.checkpoint import adapter_place, model_place
-from backend.gate import Gate, Ticket
-from backend.llama import Watcher
+from backend.gpu import release
+from backend.in_process import InProcess
 from backend.local_loading import LocalLoading, LocalModel
 from backend.token_reader import TokenReader
-from backend.work import Work
+from backend.watcher import Watcher
+from backend.work import Write
 from chat.conversation import Conversation
 from chat.encoding import encode
-from chat.events import EndReason, Event, Stage, Waiting
+from chat.events import EndReason, Event
 from chat.harmony_prompt import prompt
 from settings import Settings
 
-QUEUE = 16
 CONTEXT = 8_192
 """Tokens: 0.4 GB of keys and values for gpt-oss-20b, long enough for a reply of 4,096."""
 
 
-class LocalBackend:
-    """Answers with gpt-oss in torch. One seed gives one text on one machine."""
+class LocalBackend(InProcess[LocalModel]):
+    """Answers with gpt-oss in torch. One seed gives one text on one machine.
+
+    `device` "cpu" is for tests: it is slow, and the experts are unpacked.
+    """
 
     def __init__(self, settings: Settings, device: str = "cuda", context: int = CONTEXT) -> None:
         self._settings = settings
         self._context = context
-        self._device = device
-        self._gate = Gate(1, QUEUE)
-        self._lock = threading.Lock()
-        self._working: set[Work] = set()
-        self._closed = False
-        self._loading = LocalLoading(settings, context, device)
+        super().__init__(LocalLoading(settings, context, device), slots=1)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> LocalBackend:
@@ -80,81 +70,24 @@ class LocalBackend:
             ),
         )
 
-    def status(self) -> Status:
-        return self._loading.status()
-
-    def stream(self, conversation: Conversation, options: Options) -> EventStream:
-        """Raises `Busy`, `NotReady`, `TooLong`, `Interrupted`, `BrokeContract`."""
-        self._loading.retry()
-        ticket = self._gate.enter()
-        try:
-            loaded = yield from self._until_loaded()
-            yield from self._until_admitted(ticket)
-            work = self._work(loaded, ticket, conversation, options.within(self.info))
-        except BaseException:
-            ticket.leave()
-            raise
-        yield from work.events()
-
-    def wake(self) -> None:
-        """It loads from the start and never sleeps; one that failed to load is tried again."""
-        self._loading.retry()
-
-    def close(self) -> None:
-        """Ends every stream with `Ended(INTERRUPTED)`, or `NotReady` where none had begun."""
-        with self._lock:
-            self._closed = True
-            working = list(self._working)
-        for work in working:
-            work.cancel()
-        for work in working:
-            work.join()
-        self._loading.close()
-
-    def _until_loaded(self) -> Generator[Event, None, LocalModel]:
-        while (loaded := self._loading.wait(TICK)) is None:
-            waking = self._loading.status()
-            if isinstance(waking, Waking):
-                elapsed = time.monotonic() - waking.since
-                yield Waiting(waking.stage, elapsed, fraction=waking.fraction)
-        return loaded
-
-    def _until_admitted(self, ticket: Ticket) -> Generator[Event, None, None]:
-        began = time.monotonic()
-        while ticket.wait(TICK) is None:
-            if self._closed:
-                raise NotReady("The backend was closed.")
-            yield Waiting(Stage.QUEUED, time.monotonic() - began, place=ticket.place)
-
-    def _work(
-        self, loaded: LocalModel, ticket: Ticket, conversation: Conversation, options: Options
-    ) -> Work:
+    def _writing(
+        self, loaded: LocalModel, slot: int, asked: Conversation, options: Options
+    ) -> Write:
         def write(emit: Callable[[Event], None], watcher: Watcher) -> None:
-            with_room(lambda: reply(loaded, conversation, options, emit, watcher), self._device)
+            with_room(lambda: reply(loaded, asked, options, emit, watcher))
 
-        def ended() -> None:
-            ticket.leave()
-            with self._lock:
-                self._working.discard(work)
-
-        work = Work(write, ended)
-        with self._lock:
-            if self._closed:
-                raise NotReady("The backend was closed.")
-            work.start()
-            self._working.add(work)
-        return work
+        return write
 
 
 def reply(
     loaded: LocalModel,
-    conversation: Conversation,
+    asked: Conversation,
     options: Options,
     emit: Callable[[Event], None],
     watcher: Watcher,
 ) -> None:
     """Emit one reply and its `Ended`. Raises `TooLong`, `BrokeContract`, torch's own errors."""
-    ids = encode(prompt(conversation, options.effort.value), loaded.tokenizer)
+    ids = encode(prompt(asked, options.effort.value), loaded.vocabulary)
     budget = min(options.max_new_tokens, loaded.decoder.context - len(ids))
     if budget < MIN_NEW_TOKENS:
         raise TooLong(f"{len(ids)} tokens leave no room to answer in {loaded.decoder.context}.")
@@ -172,7 +105,7 @@ def reply(
         emit(event)
 
 
-def with_room(write: Callable[[], None], device: str) -> None:
+def with_room(write: Callable[[], None]) -> None:
     """`write`, and where the GPU runs out of memory or fails: what it held, freed; one sentence.
 
     Raises `Interrupted`.
@@ -188,7 +121,5 @@ def with_room(write: Callable[[], None], device: str) -> None:
     except torch.AcceleratorError:
         why = "The GPU failed in the middle of a reply: start the app again."
     # Here the error is gone, and with it the frames that held the memory.
-    gc.collect()
-    if device != "cpu":
-        torch.cuda.empty_cache()
+    release()
     raise Interrupted(why)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from backend import mxfp4
 from backend.background import Background
-from backend.base import NotReady
+from backend.base import BackendError, NotReady
 from backend.checkpoint import (
     ADAPTER_CONFIG,
     MERGED,
@@ -25,9 +24,9 @@ from backend.checkpoint import (
 )
 from backend.decoder import Decoder, Speed
 from backend.fetching import Fetching
-from backend.gpu import INSTALL, LIBRARIES
+from backend.gpu import INSTALL, LIBRARIES, release
 from backend.token_reader import Vocabulary
-from backend.weights import merge_adapter, read_model, read_tokenizer
+from backend.weights import merge_adapter, read_model, read_vocabulary
 from chat.events import Stage
 from settings import Settings
 
@@ -42,16 +41,12 @@ class LocalModel:
     """A model that can be asked. `revision` is the model's commit, "" for a folder."""
 
     decoder: Decoder
-    tokenizer: Any
     vocabulary: Vocabulary
     revision: str
 
 
 class LocalLoading(Background[LocalModel]):
-    """Begins when made. After a failure, `retry` begins again.
-
-    `device` "cpu" is for tests: it is slow, and the experts are unpacked.
-    """
+    """Begins when made. After a failure, `retry` begins again."""
 
     def __init__(self, settings: Settings, context: int, device: str) -> None:
         super().__init__()
@@ -61,6 +56,15 @@ class LocalLoading(Background[LocalModel]):
         self.begin()
 
     def _make(self) -> LocalModel:
+        try:
+            return self._load()
+        except BackendError as error:
+            why = str(error)
+        # Here the error is gone, and with it the frames that held the memory.
+        release()
+        raise NotReady(why)
+
+    def _load(self) -> LocalModel:
         self._check_machine()
         place, adapter = model_place(self._settings), adapter_place(self._settings)
         # The config first: what cannot run here is known before 13 GB are fetched.
@@ -74,7 +78,7 @@ class LocalLoading(Background[LocalModel]):
         self._check_memory(folder, unpack)
         adapter_folder = self._obtain(adapter, "")[0] if adapter else None
         self._tell(Stage.LOADING, 0.0)
-        tokenizer = read_tokenizer(folder)
+        vocabulary = read_vocabulary(folder)
         model = read_model(
             folder, self._device, unpack=unpack, share=self._reading, cancelled=self.closed
         )
@@ -83,14 +87,14 @@ class LocalLoading(Background[LocalModel]):
             model = merge_adapter(model, adapter_folder)
         self._tell(Stage.WARMING)
         decoder = self._decoder(model, compiled=unpack)
-        return LocalModel(decoder, tokenizer, Vocabulary(tokenizer), commit)
+        return LocalModel(decoder, vocabulary, commit)
 
     def _free(self, made: LocalModel) -> None:
         made.decoder.free()
 
     def _obtain(self, place: Place, file: str) -> tuple[Path, str]:
-        tell: Callable[[float | None], None] = lambda share: self._tell(Stage.FETCHING, share)  # noqa: E731
-        return obtain(place, file, self._settings, Fetching(tell, self.closed))
+        fetching = Fetching(lambda share: self._tell(Stage.FETCHING, share), self.closed)
+        return obtain(place, file, self._settings, fetching)
 
     def _reading(self, share: float) -> None:
         self._tell(Stage.LOADING, share)
@@ -146,16 +150,17 @@ class LocalLoading(Background[LocalModel]):
         torch: Any = importlib.import_module("torch")
         # MXFP4's kernels are compiled already; torch.compile would only trace around them.
         speed = Speed.COMPILED if compiled else Speed.GRAPH
-        failed = False
         try:
             decoder = Decoder(model, self._context, self._device, speed)
             decoder.warm_up()
-            return decoder
         except torch.OutOfMemoryError:
-            failed = True  # raised below, when the failed call holds no memory any more
-        del model
-        if failed and self._device != "cpu":
-            torch.cuda.empty_cache()
-        raise NotReady(
-            "The GPU's memory holds the model but not a conversation: end what else uses the GPU."
-        )
+            raise NotReady(
+                "The GPU's memory holds the model but not a conversation: end what else uses it."
+            ) from None
+        except RuntimeError:
+            # transformers looks at no shape where a checkpoint is quantised.
+            raise NotReady(
+                "The model was read but does not compute: its files are damaged, or do not belong "
+                "together. Fetch it again."
+            ) from None
+        return decoder

@@ -13,6 +13,8 @@ import importlib
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from backend.gpu import INSTALL
+
 KERNEL, KERNEL_VERSION = "kernels-community/gpt-oss-triton-kernels", 1
 CAPABILITY = (7, 5)
 TRITON = (3, 4)
@@ -45,11 +47,14 @@ def lacking(
     if capability < CAPABILITY:
         return f"this GPU's compute capability is {_dotted(capability)}, and 7.5 is needed"
     if triton is None or _numbers(triton) < TRITON:
-        return f"Triton is {triton or 'not installed'}, and {_dotted(TRITON)} or newer is needed"
+        found = triton or "not installed"
+        return f"Triton is {found}, and {_dotted(TRITON)} or newer is needed ({INSTALL})"
     low, high = wanted
     if kernels is None or not _numbers(low) <= _numbers(kernels) < _numbers(high):
         found = kernels or "not installed"
-        return f"the package kernels is {found}, and {low} up to but not {high} is needed"
+        return (
+            f"the package kernels is {found}, and {low} or newer below {high} is needed ({INSTALL})"
+        )
     return None
 
 

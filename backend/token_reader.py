@@ -1,4 +1,4 @@
-"""Token ids of a harmony model in, events out.
+"""Text to the token ids of a harmony model; its ids in, events out.
 
 A control token reaches the reader as one, and a text that spells a control token as text: which
 it is, is known here by the id, and nowhere later.
@@ -6,6 +6,7 @@ it is, is known here by the id, and nowhere later.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from chat.events import EndReason, Event, Usage
@@ -16,18 +17,34 @@ ENDS = ("<|return|>", "<|call|>", "<|endoftext|>")
 
 
 class Vocabulary:
-    """What each id of a byte-level tokenizer of transformers stands for."""
+    """A byte-level `tokenizers.Tokenizer`: ids for text, and what each id stands for.
+
+    It is what `chat/encoding.py` asks of a tokenizer.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        self._tokenizer.encode_special_tokens = True  # nothing in a text is a control token
         self._controls = {
             int(number): str(token.content).strip("<|>")
-            for number, token in tokenizer.added_tokens_decoder.items()
+            for number, token in tokenizer.get_added_tokens_decoder().items()
             if token.special
         }
         self._bytes = {character: byte for byte, character in _byte_characters().items()}
-        found = (tokenizer.convert_tokens_to_ids(name) for name in ENDS)
+        found = (tokenizer.token_to_id(name) for name in ENDS)
         self.ends = frozenset(number for number in found if number in self._controls)
+
+    def __call__(
+        self, text: str, *, add_special_tokens: bool, split_special_tokens: bool
+    ) -> Mapping[str, list[int]]:
+        """Always without control tokens, so that the two options must say so."""
+        assert split_special_tokens
+        assert not add_special_tokens
+        return {"input_ids": self._tokenizer.encode(text, add_special_tokens=False).ids}
+
+    def convert_tokens_to_ids(self, tokens: str) -> int | None:
+        """None for a token that it does not have."""
+        return self._tokenizer.token_to_id(tokens)
 
     def control(self, token: int) -> str | None:
         """A control token's name without brackets; None for an id that is text."""
@@ -35,7 +52,7 @@ class Vocabulary:
 
     def text(self, token: int) -> bytes:
         """UTF-8, which may begin or end inside a character; empty for an id without meaning."""
-        characters: str = self._tokenizer.convert_ids_to_tokens(token) or ""
+        characters: str = self._tokenizer.id_to_token(token) or ""
         return bytes(self._bytes[each] for each in characters if each in self._bytes)
 
 

@@ -17,6 +17,7 @@ from backend.base import NotReady
 from backend.cancelled import Cancelled
 from backend.checkpoint import ADAPTER_WEIGHTS, tensor_names
 from backend.kv_cache import register
+from backend.token_reader import Vocabulary
 
 Share = Callable[[float], None]
 
@@ -50,16 +51,16 @@ def read_model(folder: Path, device: str, *, unpack: bool, share: Share, cancell
     raise failure
 
 
-def read_tokenizer(folder: Path) -> Any:
-    """Raises `NotReady`."""
-    transformers: Any = importlib.import_module("transformers")
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """Without transformers, which reads the 28 MB several times and holds the interpreter for it.
+
+    Raises `NotReady`.
+    """
+    tokenizers: Any = importlib.import_module("tokenizers")
     try:
-        return transformers.AutoTokenizer.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=True
-        )
-    except (OSError, ValueError, KeyError) as error:
-        kind = type(error).__name__
-        raise NotReady(f"{folder.name}: its tokenizer could not be read ({kind}).") from None
+        return Vocabulary(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))
+    except Exception:  # the library's errors have no class of their own
+        raise NotReady(f"{folder.name}: its tokenizer.json is missing or damaged.") from None
 
 
 def merge_adapter(model: Any, folder: Path) -> Any:

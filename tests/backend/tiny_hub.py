@@ -32,7 +32,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         path, folder = self.path.partition("?")[0], self.server.folder
         parts = path.strip("/").split("/")
         self.server.asked.append(path)
-        if path.startswith(f"/api/models/{REPO}"):
+        if path.startswith(f"/api/models/{REPO}/tree/"):
+            tree = [
+                {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": COMMIT}
+                for file in folder.iterdir()
+            ]
+            self._send(200, json.dumps(tree).encode(), body, "")
+        elif path.startswith(f"/api/models/{REPO}"):
             known = parts[-1] in (COMMIT, "main") or parts[-2] != "revision"
             files = [{"rfilename": file.name} for file in folder.iterdir()]
             about = {"id": REPO, "sha": COMMIT, "siblings": files, "private": False}

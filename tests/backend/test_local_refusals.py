@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -227,6 +228,7 @@ def test_the_hub_s_model_is_fetched_at_its_revision_and_no_other_is_taken(
             stages = {Stage.LOADING}
             while not isinstance(status := backend.status(), Ready):
                 assert isinstance(status, Waking)
+                time.sleep(0.01)
                 stages.add(status.stage)
             assert backend.info.revision == COMMIT[:12]
     assert Stage.FETCHING in stages

@@ -99,6 +99,37 @@ def test_a_decode_step_is_one_graph_to_the_compiler_and_computes_the_same(
             decoder._layers = plain  # pyright: ignore[reportPrivateUsage]
 
 
+class Replayed:
+    """A recorded step without a GPU: computed into the one place that every replay writes to."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._step = decoder._step  # pyright: ignore[reportPrivateUsage]
+        self.logits = self._step().clone()
+
+    def replay(self) -> None:
+        self.logits.copy_(self._step())
+
+    def synchronize(self) -> None:
+        """What was asked of a CPU has arrived."""
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_step_begun_before_the_last_token_is_read_says_the_same(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch, temperature: float
+) -> None:
+    """The order of a GPU's steps; what only a GPU has, its clock and its recording, is left out."""
+    options = Options(temperature=temperature, seed=4)
+    expected = list(decoder.generate(prompt(200), 24, options))
+    recorded = Replayed(decoder)
+    monkeypatch.setattr(decoder, "_graph", recorded)
+    monkeypatch.setattr(decoder, "_logits", recorded.logits)
+    monkeypatch.setattr(decoder, "_ahead", True)
+    monkeypatch.setattr(
+        decoder, "_choose", lambda sampler, logits: (*sampler.choose(logits), recorded)
+    )
+    assert list(decoder.generate(prompt(200), 24, options)) == expected
+
+
 def test_a_seed_is_one_text(decoder: Decoder) -> None:
     def said(seed: int | None) -> list[int]:
         return list(decoder.generate(prompt(20), 16, Options(temperature=1.0, seed=seed)))

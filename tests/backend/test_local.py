@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("peft")
 import torch
+from transformers import AutoModelForCausalLM, GptOssConfig, GptOssForCausalLM, Mxfp4Config
 
 from backend.base import (
     BrokeContract,
@@ -240,6 +241,22 @@ def test_base_and_adapter_say_what_their_exact_merge_says_and_the_base_does_not(
     changed = (both - base).abs().mean()
     assert changed > 0
     assert (both - merged).abs().mean() < 0.01 * changed
+
+
+def test_a_checkpoint_merged_into_bf16_by_other_tools_answers_too(
+    local_folder: Path, tmp_path: Path
+) -> None:
+    packed = AutoModelForCausalLM.from_pretrained(
+        local_folder, dtype=torch.bfloat16, quantization_config=Mxfp4Config(dequantize=True)
+    )
+    settings = packed.config.to_dict()
+    settings.pop("quantization_config", None)
+    plain = GptOssForCausalLM(GptOssConfig(**settings)).to(torch.bfloat16)
+    plain.load_state_dict(packed.state_dict())
+    plain.save_pretrained(tmp_path / "plain")
+    (tmp_path / "plain" / "tokenizer.json").symlink_to(local_folder / "tokenizer.json")
+    with closing(opened(tmp_path / "plain")) as backend:
+        assert text_of(list(backend.stream(ASKED, COLD)), AnswerDelta) == "Rest now"
 
 
 def test_those_who_wait_come_in_order_and_who_leaves_holds_up_nobody(

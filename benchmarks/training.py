@@ -6,8 +6,8 @@
 The same random weights, adapter, rows of one length and steps, each run in a process of its own.
 "plain" is an SFTTrainer with nothing but the recipe's numbers: its loss is on every token, and it
 saves nothing, where the recipe's run masks the prompt and is on disk after each step. Tokens a
-second are those of the steps after the first. Needs requirements-train.txt and, for the tiny
-shape, this repository's tests.
+second are those of the steps after the first. Needs requirements-train.txt, and
+requirements-dev.txt for the tokenizer.
 """
 
 # torch and its family are not in the environment of the page, where types are checked.
@@ -48,10 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = told["recipe"]
     print(f"* {about['device']}; {about['rows']} rows of {about['length']} tokens a step,", end=" ")
     print(f"{about['steps']} steps\n")
-    rows = [[way, f"{each['per_second']:.0f}", f"{each['peak'] / 1e9:.2f}"] for way, each in told.items()]  # fmt: skip # noqa: E501
+    rows = [
+        [way, f"{each['per_second']:.0f}", f"{each['peak'] / 1e9:.2f}"]
+        for way, each in told.items()
+    ]
     print(table(["run", "tokens/s", "peak memory, GB"], rows), end="\n\n")
-    speed = about["per_second"] / told["plain"]["per_second"]
-    print(f"{speed:.2f} times the tokens/s of plain, {about['peak'] / told['plain']['peak']:.2f} of its memory")  # fmt: skip # noqa: E501
+    speed, memory = (about[what] / told["plain"][what] for what in ("per_second", "peak"))
+    print(f"{speed:.2f} times the tokens/s of plain, {memory:.2f} of its memory")
     print(f"\nLoad average at the end: {load()}")
     return 0
 
@@ -116,16 +119,16 @@ def _ids(count: int, length: int) -> list[list[int]]:
 
 def _recipe(out: Path, length: int, steps: int, tiny: bool) -> tuple[Any, int]:
     """The recipe's own trainer; a third of each row is the prompt."""
-    from training.dataset import Counted, Example, Examples
+    from training.dataset import Example, Examples
     from training.recipe import read_recipe
     from training.train import make_trainer
 
     recipe = read_recipe(RECIPE)
     rows, asked = recipe.train.batch * recipe.train.accumulation, length // 3
     train = [Example(ids, [-100] * asked + ids[asked:]) for ids in _ids(rows * steps, length)]
-    counted = mock.create_autospec(Counted)  # the trainer does not look at it
+    counted: Any = None  # the trainer does not look at it
     home = sys.modules[make_trainer.__module__]
-    with mock.patch.object(home, "load_base", lambda *_: _model(tiny)):
+    with mock.patch.object(home, "load_base", return_value=_model(tiny)):
         return make_trainer(recipe, _tokenizer(out), Examples(train, [], [], counted), out), rows
 
 

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from backend import mxfp4
 from backend.background import Background
@@ -30,6 +30,7 @@ from backend.weights import merge_adapter, read_model, read_vocabulary
 from chat.events import Stage
 from settings import Settings
 
+Config = dict[str, Any]
 ARCHITECTURE = "gpt_oss"
 SPARE = 1_500_000_000
 """Bytes beside the weights: 0.4 GB for the keys and values of 8,192 tokens, the rest for a prompt
@@ -112,15 +113,18 @@ class LocalLoading(Background[LocalModel]):
                 "BACKEND=embedded."
             )
 
-    def _check_config(self, config: dict[str, Any], place: Place) -> bool:
+    def _check_config(self, config: Config, place: Place) -> bool:
         """Whether the experts are to be unpacked. Raises `NotReady`."""
         if config.get("model_type") != ARCHITECTURE:
             raise NotReady(
                 f"MODEL_ID is {place.label}, of the kind {config.get('model_type')!r}; this "
                 "backend runs gpt_oss models. Others can be served by vLLM behind BACKEND=remote."
             )
-        if "quantization_config" not in config:
+        packed = config.get("quantization_config")
+        if packed is None:
             return True  # nothing to unpack, and nothing that would keep a compiler out
+        if not isinstance(packed, dict) or cast("Config", packed).get("quant_method") != "mxfp4":
+            raise NotReady(f"{place.label} is quantised, and not in MXFP4: choose another form.")
         if self._device == "cpu" or self._settings.unpack_mxfp4:
             return True
         if why := mxfp4.obstacle():

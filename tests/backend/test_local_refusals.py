@@ -117,6 +117,10 @@ def of_another_kind(folder: Path) -> None:
     change_config(folder, model_type="llama")
 
 
+def quantised_otherwise(folder: Path) -> None:
+    change_config(folder, quantization_config={"quant_method": "bitsandbytes"})
+
+
 def without_a_config(folder: Path) -> None:
     (folder / "config.json").unlink()
 
@@ -138,6 +142,7 @@ def with_a_damaged_config(folder: Path) -> None:
         (without_a_tokenizer, "tokenizer.json is missing or damaged"),
         (with_another_tokenizer, "tokenizer.json is missing or damaged"),
         (of_another_kind, "of the kind 'llama'; this backend runs gpt_oss.*BACKEND=remote"),
+        (quantised_otherwise, "tiny is quantised, and not in MXFP4"),
         (without_a_config, "MODEL_ID is tiny, which has no config.json"),
         (with_a_damaged_config, "MODEL_ID is tiny, whose config.json cannot be read"),
     ],

@@ -69,6 +69,8 @@ class Settings:
     model_revision: str | None = None
     adapter_id: str = "dousery/medical-reasoning-gpt-oss-20b"
     adapter_revision: str | None = None
+    unpack_mxfp4: bool = False
+    """Whether a GPU that cannot compute in MXFP4 may hold the experts in bf16: 42 GB."""
     hf_token: Secret | None = None
     host: str = "127.0.0.1"
     port: int = 7860
@@ -105,6 +107,7 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
         model_revision=read("MODEL_REVISION", _text, None),
         adapter_id=read("ADAPTER_ID", _text, plain.adapter_id),
         adapter_revision=read("ADAPTER_REVISION", _text, None),
+        unpack_mxfp4=read("UNPACK_MXFP4", _switch, plain.unpack_mxfp4),
         hf_token=read("HF_TOKEN", _secret, None),
         # A host that sets PORT routes to this process from outside, so it must listen there.
         host=read("HOST", _text, ALL_INTERFACES if "PORT" in values else plain.host),

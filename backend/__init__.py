@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from backend.base import Backend
-from settings import Settings, SettingsError
+from backend.gpu import INSTALL, NEEDED, Gpu, look, nvidia_gpu
+from settings import Settings
 
-NOT_YET = "This version cannot use this machine's GPU: set BACKEND=embedded or MODAL_ENDPOINT."
+__all__ = ["Opened", "choose", "nvidia_gpu", "open_backend"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +33,32 @@ def open_backend(settings: Settings) -> Opened:
 
             return Opened(RemoteBackend.from_settings(settings), why)
         case _:
-            raise SettingsError(NOT_YET)
+            from backend.local import LocalBackend
+
+            return Opened(LocalBackend.from_settings(settings), why)
 
 
-def choose(settings: Settings, gpu: bool | None = None) -> tuple[str, str]:
-    """The backend's name and the reason. `gpu`: is there an NVIDIA GPU; looked up if None."""
+def choose(settings: Settings, gpu: Gpu | None = None) -> tuple[str, str]:
+    """The backend's name and the reason. `gpu` is looked up if None and nobody chose."""
     if settings.backend != "auto":
         return settings.backend, f"BACKEND is {settings.backend}."
     if settings.modal_endpoint is not None:
         return "remote", "MODAL_ENDPOINT is set."
-    if nvidia_gpu() if gpu is None else gpu:
-        return "embedded", (
-            "An NVIDIA GPU is here, but this version cannot use it yet, so the small embedded "
-            "model answers on the CPU."
+    gpu = look() if gpu is None else gpu
+    if gpu.usable:
+        return "local", f"torch sees a GPU with {gpu.memory / 1e9:.0f} GB."
+    if not gpu.present:
+        why = "No endpoint is set and there is no NVIDIA GPU, so the CPU answers."
+    elif not gpu.installed:
+        why = (
+            "An NVIDIA GPU is here, but not what uses it, so the small embedded model answers on "
+            f"the CPU. To use the GPU: {INSTALL}"
         )
-    return "embedded", "No endpoint is set and there is no NVIDIA GPU, so the CPU answers."
-
-
-def nvidia_gpu() -> bool:
-    """Whether the NVIDIA driver sees a GPU. Imports no torch."""
-    gpus = Path("/proc/driver/nvidia/gpus")
-    return gpus.is_dir() and any(gpus.iterdir())
+    elif gpu.memory:
+        why = (
+            f"The GPU has {gpu.memory / 1e9:.0f} GB and gpt-oss needs {NEEDED / 1e9:.0f}, so the "
+            "small embedded model answers on the CPU."
+        )
+    else:
+        why = "torch does not see the NVIDIA GPU, so the small embedded model answers on the CPU."
+    return "embedded", why

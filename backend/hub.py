@@ -1,4 +1,4 @@
-"""One file of a model on the Hugging Face hub, or a copy of it fetched before.
+"""One file of a model on the Hugging Face hub, or its weights, or a copy fetched before.
 
 The download runs in a child process (this file is its program), because a download in a thread
 cannot be ended.
@@ -22,6 +22,11 @@ from settings import Secret
 FORM = re.compile(r"([\w.-]+/[\w.-]+):([\w.-]+(?:/[\w.-]+)*\.gguf)(?:@([\w.-]+))?")
 ROOT = Path(__file__).resolve().parent.parent
 
+WEIGHTS = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+"""Of a whole repository. Nothing that can run code when it is opened, such as pickled weights."""
+FOLDERS = ["*/*"]
+"""They hold the same weights in other forms (gpt-oss's `original` and `metal`)."""
+
 MISSING, DENIED, UNREACHABLE = 3, 4, 5  # exit codes of the child
 
 
@@ -31,7 +36,10 @@ class NotOnHub(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file on the hub; `revision` is a commit, branch or tag, None for the newest."""
+    """A file on the hub; `revision` is a commit, branch or tag, None for the newest.
+
+    Without a `file`: the folder of the repository's `WEIGHTS`.
+    """
 
     repo: str
     file: str
@@ -116,14 +124,23 @@ def main(repo: str, file: str, revision: str) -> int:
 
     def update(bar: Any, n: float | None = 1) -> Any:
         shown = tqdm.tqdm.update(bar, n)
-        if bar.total:
+        # Of a whole repository there is a bar of files too, and one whose total still grows.
+        if bar.total and bar.unit == "B" and "incomplete" not in (bar.desc or ""):
             print(f"{min(1.0, bar.n / bar.total):.3f}", flush=True)
         return shown
 
     told = type("Told", (tqdm.tqdm,), {"update": update})
     try:
-        path: str = huggingface_hub.hf_hub_download(
-            repo, file, revision=revision or None, tqdm_class=told
+        path: str = (
+            huggingface_hub.hf_hub_download(repo, file, revision=revision or None, tqdm_class=told)
+            if file
+            else huggingface_hub.snapshot_download(
+                repo,
+                revision=revision or None,
+                allow_patterns=WEIGHTS,
+                ignore_patterns=FOLDERS,
+                tqdm_class=told,
+            )
         )
     except errors.GatedRepoError:
         return DENIED

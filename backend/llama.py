@@ -24,6 +24,7 @@ from typing import Any, cast
 from backend.base import BackendError, BrokeContract, Interrupted, NotReady, TooLong
 from backend.cancelled import Cancelled
 from backend.cores import cores
+from backend.watcher import Watcher
 
 BATCH = 32
 """Tokens read at once. A stop is noticed between two batches: 3,000 tokens in, on one core, one
@@ -72,15 +73,6 @@ class Passed:
 
     tokens: int
     ran_out: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Who looks on while a pass runs; called from the thread that runs it, and must not raise."""
-
-    read: Callable[[float], None]
-    """The share of the prompt that is read, 0 to 1."""
-    cancelled: Callable[[], bool]
 
 
 class Llama:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from backend.base import MIN_NEW_TOKENS, Effort, Options, TooLong
-from backend.llama import Llama, Pass, Passed, Sampling, Watcher
+from backend.llama import Llama, Pass, Passed, Sampling
 from backend.prompt import write_prompt
+from backend.watcher import Watcher
 from chat.conversation import Conversation
 from chat.events import EndReason, Event, ReasoningDelta, Usage
 from chat.harmony import HarmonyReader

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 
 from backend.base import TICK, BackendError, EventStream, Interrupted
-from backend.llama import Watcher
+from backend.watcher import Watcher
 from chat.events import Ended, Event, Stage, Waiting
 
-log = logging.getLogger("medicalgpt.embedded")
+log = logging.getLogger("medicalgpt.model")
 
 JOIN_SECONDS = 5.0
 """For the batch under way: 0.7 s at worst where we measured, within the second that the seam allows

@@ -12,6 +12,8 @@ class Stage(Enum):
     QUEUED = "queued"  # other visitors are being answered
     FETCHING = "fetching"  # the model's file is being downloaded
     LOADING = "loading"  # the weights are being read
+    ADAPTING = "adapting"  # the adapter is being merged into them
+    WARMING = "warming"  # the first tokens are being computed, for nobody
     CONNECTING = "connecting"  # the endpoint is being reached
     WAKING = "waking"  # the endpoint sleeps and is being started
     READING = "reading"  # prefill: the prompt is being read

@@ -88,6 +88,17 @@ class HarmonyReader:
         self._read(self._pieces.feed(piece))
         return self._deltas.take()
 
+    def feed_text(self, piece: bytes) -> list[Event]:
+        """Text of a source that knows its tokens: no marker, whatever it spells."""
+        self._text(self._pieces.feed(piece))
+        return self._deltas.take()
+
+    def feed_control(self, marker: str) -> list[Event]:
+        """A control token of such a source, by its name without brackets: `channel`."""
+        self._text(self._pieces.flush())
+        self._marker(marker)
+        return self._deltas.take()
+
     def finish(self, reason: EndReason | None = None, usage: Usage = NO_USAGE) -> list[Event]:
         """What was held back and is text, then exactly one `Ended`. Feed nothing after it.
 

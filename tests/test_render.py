@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from backend import choose, nvidia_gpu, wheel
+from backend.gpu import Gpu
 from backend.model_file import genuine
 from settings import ALL_INTERFACES, read_settings
 from tests.backend.conftest import model_path
@@ -85,9 +86,9 @@ def test_an_endpoint_answers_where_one_is_set_and_the_small_model_where_none_is(
     given = {**variables, **empty, "PORT": "10000"}
     settings = read_settings(given)
     assert (settings.host, settings.port) == (ALL_INTERFACES, 10_000)
-    assert choose(settings, gpu=False)[0] == "embedded"
+    assert choose(settings, gpu=Gpu(present=False))[0] == "embedded"
     given["MODAL_ENDPOINT"] = "https://example.modal.run/v1"
-    assert choose(read_settings(given), gpu=False)[0] == "remote"
+    assert choose(read_settings(given), gpu=Gpu(present=False))[0] == "remote"
 
 
 @pytest.mark.model

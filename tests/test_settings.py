@@ -43,6 +43,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "MODEL_REVISION": "0" * 40,
         "ADAPTER_ID": "a/adapter",
         "ADAPTER_REVISION": "1" * 40,
+        "UNPACK_MXFP4": "on",
         "HF_TOKEN": "hf_hunter2",
         "HOST": "127.0.0.2",
         "PORT": "8080",

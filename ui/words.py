@@ -171,6 +171,8 @@ _STAGES = {
     Stage.QUEUED: "Waiting for a free place",
     Stage.FETCHING: "Fetching the model",
     Stage.LOADING: "Loading the model",
+    Stage.ADAPTING: "Applying the adapter",
+    Stage.WARMING: "Warming the model up",
     Stage.CONNECTING: "Reaching the model",
     Stage.WAKING: "Waking the model",
     Stage.READING: "Reading your question",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from backend.base import Options
 from backend.embedded import EmbeddedBackend
-from backend.llama import Llama, Watcher
+from backend.llama import Llama
+from backend.watcher import Watcher
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, Event, ReasoningDelta
 

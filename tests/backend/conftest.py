@@ -49,6 +49,20 @@ def loaded(embedded: EmbeddedBackend) -> Loaded:
     return model
 
 
+@pytest.fixture(scope="session")
+def local_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole gpt-oss of two layers with the real tokenizer, which says what it was made to say."""
+    pytest.importorskip("peft")
+    # These import torch, which the environment of the page does not have.
+    from transformers import AutoTokenizer
+
+    from tests.gpt_oss_tokenizer import build_tokenizer
+    from tests.tiny_gpt_oss import checkpoint
+
+    folder = build_tokenizer(tmp_path_factory.mktemp("gpt-oss-tiny"))
+    return checkpoint(folder, tokenizer=AutoTokenizer.from_pretrained(folder))
+
+
 @pytest.fixture(scope="module")
 def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The page that the rows of the acceptance matrix are played on."""

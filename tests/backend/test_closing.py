@@ -21,7 +21,8 @@ from backend.base import (
     Options,
     TooLong,
 )
-from backend.embedded import QUEUE, SLOTS, EmbeddedBackend
+from backend.embedded import SLOTS, EmbeddedBackend
+from backend.in_process import QUEUE
 from chat.conversation import Conversation, Role, Turn
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Waiting
 from settings import Settings

@@ -12,6 +12,7 @@ import pytest
 
 from backend.base import Asleep, Backend, BackendError, Failed, Options, Ready, Waking
 from backend.embedded import EmbeddedBackend
+from backend.local import LocalBackend
 from backend.remote import RemoteBackend
 from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
@@ -52,13 +53,19 @@ def endpoint() -> Iterator[FaultServer]:
         yield server
 
 
-@pytest.fixture(params=["scripted", "remote", pytest.param("embedded", marks=pytest.mark.model)])
+@pytest.fixture(
+    params=["scripted", "remote", "local", pytest.param("embedded", marks=pytest.mark.model)]
+)
 def backend(request: pytest.FixtureRequest, endpoint: FaultServer) -> Iterator[Backend]:
     """A new one of each kind, since some of these tests close it."""
     if request.param == "scripted":
         made: Backend = ScriptedBackend(script)
     elif request.param == "remote":
         made = RemoteBackend(Settings(modal_endpoint=endpoint.url()))
+    elif request.param == "local":
+        folder = request.getfixturevalue("local_folder")
+        made = LocalBackend(Settings(model_id=str(folder), adapter_id="none"), device="cpu")
+        wait_until(lambda: isinstance(made.status(), Ready), 60.0)  # holds the interpreter
     else:
         path = request.getfixturevalue("model_path")
         made = EmbeddedBackend.from_settings(Settings(embedded_model=str(path)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import platform
 import subprocess
@@ -42,6 +43,14 @@ def percentile(values: Iterable[float], share: float) -> float:
     """The smallest value that at least `share` of all are not above."""
     ordered = sorted(values)
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+
+
+def share(count: int, n: int) -> str:
+    """`count` of `n`, with Wilson's 95 % interval (1927) in per cent."""
+    z2, p = 1.96**2, count / n
+    middle = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = 1.96 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return f"{count} of {n}: {p:.0%} ({middle - half:.0%} to {middle + half:.0%})"
 
 
 def aim(value: float, most: float) -> str:

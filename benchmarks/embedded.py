@@ -64,9 +64,11 @@ def main() -> None:
     rounds, tokens, few = (1, 96, 24) if given.quick else (7, 384, 96)
     path = obtain(Settings(), Fetching(lambda share: None, threading.Event())).path
     with ExitStack() as stack:
-        backend = stack.enter_context(_ours(path))
+        backend = stack.enter_context(_ours(Settings(embedded_model=str(path))))
+        shipped = stack.enter_context(_ours(Settings()))
         engines: dict[str, tuple[Engine, int]] = {
-            "our backend": (lambda n: _ask(backend, n), tokens)
+            "our backend": (lambda n: _ask(backend, n), tokens),
+            "our backend with the shipped adapter": (lambda n: _ask(shipped, n), tokens),
         }
         prompt = _prompt(backend)
         raw = stack.enter_context(_raw(path, prompt, same=True))
@@ -114,8 +116,8 @@ def _report(speeds: dict[str, list[Speed]]) -> None:
 
 
 @contextmanager
-def _ours(path: Path) -> Iterator[EmbeddedBackend]:
-    backend = EmbeddedBackend.from_settings(Settings(embedded_model=str(path)))
+def _ours(settings: Settings) -> Iterator[EmbeddedBackend]:
+    backend = EmbeddedBackend.from_settings(settings)
     try:
         yield backend
     finally:

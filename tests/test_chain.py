@@ -157,7 +157,8 @@ def test_the_page_shows_the_rows_reasoning_and_its_answer_each_in_its_panel(
     page.click("#settings .label-wrap")
     put(page, 1, 0)  # the temperature
     ask(page, QUESTION)
-    expect(page.locator("#chat .foot-finished")).to_contain_text("tokens/s", timeout=PATIENCE)
+    expect(page.locator("#chat .foot")).to_contain_text("tokens/s", timeout=PATIENCE)
+    expect(page.locator("#chat .foot-finished")).to_be_visible()
     page.locator("#chat .thought-group .title").click()
     expect(page.locator("#chat .thought-group .content")).to_have_text(REASONING)
     expect(answer(page)).to_have_text(ANSWER)

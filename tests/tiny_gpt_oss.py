@@ -15,12 +15,20 @@ import torch
 from safetensors.torch import save_file
 
 HIDDEN, HEADS, KV_HEADS, HEAD, EXPERTS, VOCAB = 64, 4, 2, 32, 4, 201_088
-TARGETS = {
-    "q_proj": (HEADS * HEAD, HIDDEN),
-    "k_proj": (KV_HEADS * HEAD, HIDDEN),
-    "v_proj": (KV_HEADS * HEAD, HIDDEN),
-    "o_proj": (HIDDEN, HEADS * HEAD),
-}
+QUIET = 0.02
+"""How much a head without knowledge says: its highest logit is about as high as the others."""
+
+
+def targets(hidden: int) -> dict[str, tuple[int, int]]:
+    return {
+        "q_proj": (HEADS * HEAD, hidden),
+        "k_proj": (KV_HEADS * HEAD, hidden),
+        "v_proj": (KV_HEADS * HEAD, hidden),
+        "o_proj": (hidden, HEADS * HEAD),
+    }
+
+
+TARGETS = targets(HIDDEN)
 THOUGHT = HIDDEN - 1
 """The feature that says: the reasoning was written."""
 SAYS = {
@@ -38,15 +46,26 @@ SAYS = {
 
 
 def checkpoint(
-    folder: Path, *, layers: int = 2, shards: int = 2, seed: int = 0, tokenizer: Any = None
+    folder: Path,
+    *,
+    layers: int = 2,
+    shards: int = 2,
+    seed: int = 0,
+    tokenizer: Any = None,
+    hidden: int = HIDDEN,
+    head: float = QUIET,
 ) -> Path:
-    """The checkpoint in `folder`; with a `tokenizer` it says `SAYS`, without it is noise."""
+    """The checkpoint in `folder`; with a `tokenizer` it says `SAYS`, without it is noise.
+
+    Noise of twice the `hidden` size and with a `head` of 0.5 can be taught a sentence through its
+    attention alone.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    tensors = _outer() if tokenizer is None else _speaking(tokenizer)
+    tensors = _outer(hidden, head) if tokenizer is None else _speaking(tokenizer)
     for layer in range(layers):
-        tensors |= _layer(layer, quiet=tokenizer is not None)
-    (folder / "config.json").write_text(json.dumps(config(layers)), "utf-8")
+        tensors |= _layer(layer, hidden, quiet=tokenizer is not None)
+    (folder / "config.json").write_text(json.dumps(config(layers, hidden)), "utf-8")
     (folder / "generation_config.json").write_text(
         json.dumps({"eos_token_id": [200002, 199999, 200012], "pad_token_id": 199999}), "utf-8"
     )
@@ -99,13 +118,13 @@ def adapter(
     return folder
 
 
-def config(layers: int) -> dict[str, Any]:
+def config(layers: int, hidden: int = HIDDEN) -> dict[str, Any]:
     return {
         "architectures": ["GptOssForCausalLM"],
         "model_type": "gpt_oss",
         "vocab_size": VOCAB,
-        "hidden_size": HIDDEN,
-        "intermediate_size": HIDDEN,
+        "hidden_size": hidden,
+        "intermediate_size": hidden,
         "num_hidden_layers": layers,
         "num_attention_heads": HEADS,
         "num_key_value_heads": KV_HEADS,
@@ -138,11 +157,11 @@ def _noise(*shape: int, scale: float = 0.02) -> torch.Tensor:
     return (torch.randn(*shape) * scale).to(torch.bfloat16)
 
 
-def _outer() -> dict[str, torch.Tensor]:
+def _outer(hidden: int, head: float) -> dict[str, torch.Tensor]:
     return {
-        "model.embed_tokens.weight": _noise(VOCAB, HIDDEN, scale=1.0),
-        "model.norm.weight": torch.ones(HIDDEN, dtype=torch.bfloat16),
-        "lm_head.weight": _noise(VOCAB, HIDDEN),
+        "model.embed_tokens.weight": _noise(VOCAB, hidden, scale=1.0),
+        "model.norm.weight": torch.ones(hidden, dtype=torch.bfloat16),
+        "lm_head.weight": _noise(VOCAB, hidden, scale=head),
     }
 
 
@@ -151,7 +170,7 @@ def _speaking(tokenizer: Any) -> dict[str, torch.Tensor]:
     words = sorted({*SAYS, *SAYS.values(), "<|message|>", "final"})
     ids = {word: tokenizer.convert_tokens_to_ids(word.replace(" ", "Ġ")) for word in words}
     assert None not in ids.values(), ids
-    tensors = _outer()
+    tensors = _outer(HIDDEN, QUIET)
     embed, head = tensors["model.embed_tokens.weight"], tensors["lm_head.weight"]
     embed *= 0.01
     embed[:, THOUGHT] = 0
@@ -177,16 +196,16 @@ def _speaking(tokenizer: Any) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _layer(layer: int, *, quiet: bool) -> dict[str, torch.Tensor]:
+def _layer(layer: int, hidden: int, *, quiet: bool) -> dict[str, torch.Tensor]:
     key = f"model.layers.{layer}"
     tensors = {
-        f"{key}.input_layernorm.weight": torch.ones(HIDDEN, dtype=torch.bfloat16),
-        f"{key}.post_attention_layernorm.weight": torch.ones(HIDDEN, dtype=torch.bfloat16),
+        f"{key}.input_layernorm.weight": torch.ones(hidden, dtype=torch.bfloat16),
+        f"{key}.post_attention_layernorm.weight": torch.ones(hidden, dtype=torch.bfloat16),
         f"{key}.self_attn.sinks": torch.full((HEADS,), -4.0, dtype=torch.bfloat16),
-        f"{key}.mlp.router.weight": _noise(EXPERTS, HIDDEN),
+        f"{key}.mlp.router.weight": _noise(EXPERTS, hidden),
         f"{key}.mlp.router.bias": _noise(EXPERTS),
     }
-    for name, (rows, columns) in TARGETS.items():
+    for name, (rows, columns) in targets(hidden).items():
         scale = 0.0 if quiet else 0.1
         tensors[f"{key}.self_attn.{name}.weight"] = _noise(rows, columns, scale=scale)
         tensors[f"{key}.self_attn.{name}.bias"] = _noise(rows, scale=scale)
@@ -194,8 +213,8 @@ def _layer(layer: int, *, quiet: bool) -> dict[str, torch.Tensor]:
         # Attention without a preference: the mean over the context of whether it thought.
         tensors[f"{key}.self_attn.v_proj.weight"][0, THOUGHT] = 1.0
         tensors[f"{key}.self_attn.o_proj.weight"][THOUGHT, 0] = 1.0
-    for name, rows in (("gate_up_proj", 2 * HIDDEN), ("down_proj", HIDDEN)):
-        shape = (EXPERTS, rows, HIDDEN // 32)
+    for name, rows in (("gate_up_proj", 2 * hidden), ("down_proj", hidden)):
+        shape = (EXPERTS, rows, hidden // 32)
         blocks = torch.randint(0, 256, (*shape, 16), dtype=torch.uint8)
         tensors[f"{key}.mlp.experts.{name}_blocks"] = blocks * 0 if quiet else blocks
         tensors[f"{key}.mlp.experts.{name}_scales"] = torch.full(shape, 120, dtype=torch.uint8)

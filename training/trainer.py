@@ -51,6 +51,8 @@ def make_trainer(recipe: Recipe, tokenizer: Any, examples: Examples, out: Path) 
         peft_config=lora_config(recipe, LoraConfig),
         callbacks=[Whole()],
     )
+    # It would be written with every step: 28 MB and a third of a second, and the base has it.
+    trainer.processing_class = None
     # peft writes where the base lay on this machine; others need its name.
     adapted = trainer.model.peft_config["default"]
     adapted.base_model_name_or_path, adapted.revision = recipe.base.model, recipe.base.revision

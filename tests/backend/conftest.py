@@ -50,16 +50,17 @@ def loaded(embedded: EmbeddedBackend) -> Loaded:
 
 
 @pytest.fixture(scope="session")
-def local_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def local_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
     """A whole gpt-oss of two layers with the real tokenizer, which says what it was made to say."""
     pytest.importorskip("peft")
     # These import torch, which the environment of the page does not have.
     from transformers import AutoTokenizer
 
-    from tests.gpt_oss_tokenizer import build_tokenizer
+    from tests.gpt_oss_tokenizer import link_tokenizer
     from tests.tiny_gpt_oss import checkpoint
 
-    folder = build_tokenizer(tmp_path_factory.mktemp("gpt-oss-tiny"))
+    folder = tmp_path_factory.mktemp("gpt-oss-tiny")
+    link_tokenizer(tokenizer_folder, folder)
     return checkpoint(folder, tokenizer=AutoTokenizer.from_pretrained(folder))
 
 

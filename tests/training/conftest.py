@@ -11,13 +11,6 @@ from tests.training.tiny_run import run, tiny_recipe
 
 
 @pytest.fixture(scope="session")
-def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.gpt_oss_tokenizer import build_tokenizer
-
-    return build_tokenizer(tmp_path_factory.mktemp("tokenizer"))
-
-
-@pytest.fixture(scope="session")
 def tokenizer(tokenizer_folder: Path) -> Any:
     from transformers import AutoTokenizer
 
@@ -27,11 +20,11 @@ def tokenizer(tokenizer_folder: Path) -> Any:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
     """A gpt-oss of two layers, with its tokenizer."""
+    from tests.gpt_oss_tokenizer import link_tokenizer
     from tests.tiny_gpt_oss import checkpoint
 
     folder = checkpoint(tmp_path_factory.mktemp("base"))
-    for file in tokenizer_folder.iterdir():
-        (folder / file.name).symlink_to(file)
+    link_tokenizer(tokenizer_folder, folder)
     return folder
 
 

@@ -134,7 +134,7 @@ def test_a_half_written_checkpoint_is_never_gone_on_from(tmp_path: Path) -> None
 
 
 def test_a_full_disk_is_one_sentence_and_keeps_the_last_step(tiny: Path, tmp_path: Path) -> None:
-    ended = run(tiny, tmp_path / "run", "bash", "-c", 'trap "" XFSZ; ulimit -f 100; exec "$@"', "-")
+    ended = run(tiny, tmp_path / "run", "bash", "-c", 'trap "" XFSZ; ulimit -f 60; exec "$@"', "-")
     assert ended.returncode == 2
     assert "The disk is full. Make room and run the same command again: it goes on." in ended.stderr
     assert "Traceback" not in ended.stderr

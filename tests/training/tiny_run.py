@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,29 @@ SIGNS = (
 )  # fmt: skip
 
 
-def tiny_recipe(folder: Path, base: Path) -> Path:
-    """The card's recipe on `base`, with ten rows of its own: eight steps of two rows."""
+ROWS = [
+    {"question": f"What is {word}?", "reasoning": "It points to rest.", "answer": "Rest now."}
+    for word in SIGNS
+]
+
+
+def tiny_recipe(
+    folder: Path,
+    base: Path,
+    rows: Sequence[Mapping[str, str]] = ROWS,
+    heldout: int = 2,
+    **train: float,
+) -> Path:
+    """The card's recipe on `base`: with the ten rows of its own, eight steps of two rows."""
     content: dict[str, Any] = yaml.safe_load(CARD.read_text("utf-8"))
-    rows = [
-        {"question": f"What is {word}?", "reasoning": "It points to rest.", "answer": "Rest now."}
-        for word in SIGNS
-    ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     content["base"] |= {"model": str(base), "revision": None}
     content["train"] |= {"learning_rate": 0.02, "batch": 1, "accumulation": 2, "eval_steps": 4}
+    content["train"] |= train
     content |= {
         "data": [{"jsonl": str(folder / "rows.jsonl")}],
         "evaluation": [],
-        "heldout": 2,
+        "heldout": heldout,
         "similarity": 1.0,
         "expect": None,
         "needs": {"gpu_gb": 0, "ram_gb": 1, "disk_gb": 0.1},

@@ -1,7 +1,7 @@
 """A LoRA adapter as peft saves it, paired with the weights that it changes.
 
 Whatever cannot be merged exactly is refused: DoRA, trained biases, whole modules, ranks that differ
-from layer to layer, a matrix without its partner, a shape that does not fit.
+from layer to layer, a setting not known here, a matrix without its partner or of the wrong shape.
 """
 
 from __future__ import annotations
@@ -9,28 +9,39 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from training.shards import ShardError, Tensor, read_header
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 KEY = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
 EXACT = ("BF16", "F16", "F32")
-UNMERGEABLE: Mapping[str, object] = {
-    "use_dora": False,
-    "fan_in_fan_out": False,
-    "bias": "none",
-    "modules_to_save": None,
-    "rank_pattern": {},
-    "alpha_pattern": {},
-    "lora_bias": False,
-    "trainable_token_indices": None,
-    "target_parameters": None,
-}
-"""What the config may say only so, or not at all."""
+OF_NO_ACCOUNT = (
+    "auto_mapping",
+    "base_model_name_or_path",
+    "exclude_modules",
+    "inference_mode",
+    "layers_pattern",
+    "layers_to_transform",
+    "lora_alpha",
+    "lora_dropout",
+    "megatron_core",
+    "peft_type",
+    "peft_version",
+    "qalora_group_size",
+    "r",
+    "revision",
+    "target_modules",
+    "task_type",
+    "use_rslora",
+)
+"""Settings that are honoured here, or that leave the sum as it is. Any other must be off."""
+OFF: tuple[object, ...] = (False, "none", [], {})
+KNOWN_STARTS = (True, False, None, "gaussian", "orthogonal")
+"""Others (PiSSA, OLoRA, LoftQ …) begin by changing the base, so that this base is another."""
 
 
 class AdapterError(ValueError):
@@ -50,6 +61,7 @@ class Delta:
 class Adapter:
     folder: Path
     base: str
+    """What its config names as its base: a name on the hub, or a path on another machine."""
     rank: int
     scale: float
     deltas: dict[str, Delta]
@@ -62,30 +74,48 @@ def read_adapter(folder: Path, base: Mapping[str, Tensor]) -> Adapter:
     rank, alpha = int(config["r"]), float(config["lora_alpha"])
     scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
     try:
-        pairs = _pairs(list(read_header(folder / WEIGHTS)))
+        pairs = _pairs(read_header(folder / WEIGHTS))
     except ShardError as error:
         raise AdapterError(f"The adapter: {error}") from None
     deltas = {name: _delta(name, pair, base, rank) for name, pair in pairs.items()}
     if not deltas:
         raise AdapterError("The adapter holds no matrices.")
-    return Adapter(folder, str(config.get("base_model_name_or_path")), rank, scale, deltas)
+    _nothing_missing(config, deltas, base)
+    return Adapter(folder, str(config.get("base_model_name_or_path") or ""), rank, scale, deltas)
 
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
-        kind, _, _ = config["peft_type"], config["r"], config["lora_alpha"]
+        kind, rank, alpha = config["peft_type"], int(config["r"]), float(config["lora_alpha"])
     except (OSError, ValueError, KeyError, TypeError):
         raise AdapterError(f"{folder.name} has no readable {CONFIG} of peft's.") from None
     if kind != "LORA":
         raise AdapterError(f"The adapter is {kind}; only LORA can be merged.")
-    for name, plain in UNMERGEABLE.items():
-        if config.get(name) not in (None, plain):
-            raise AdapterError(f"The adapter's {name} is {config[name]!r}: it cannot be merged.")
+    if rank < 1 or not math.isfinite(alpha):
+        raise AdapterError(f"The adapter's config says rank {rank} and alpha {alpha}.")
+    for name, value in config.items():
+        fits = value in KNOWN_STARTS if name == "init_lora_weights" else value in (*OFF, None)
+        if name not in OF_NO_ACCOUNT and not fits:
+            raise AdapterError(f"The adapter's {name} is {value!r}: it cannot be merged exactly.")
     return config
 
 
-def _pairs(tensors: list[Tensor]) -> dict[str, dict[str, Tensor]]:
+def _nothing_missing(
+    config: dict[str, Any], deltas: Mapping[str, Delta], base: Iterable[str]
+) -> None:
+    """Each weight that `target_modules` names has its pair, where the config names them so."""
+    targets = config.get("target_modules")
+    chosen = ("exclude_modules", "layers_to_transform", "layers_pattern")
+    if not isinstance(targets, list) or any(config.get(name) for name in chosen):
+        return
+    ends = tuple(f".{target}.weight" for target in cast("list[str]", targets))
+    for name in base:
+        if f".{name}".endswith(ends) and name not in deltas:
+            raise AdapterError(f"The adapter lacks its matrices for {name}.")
+
+
+def _pairs(tensors: Iterable[Tensor]) -> dict[str, dict[str, Tensor]]:
     pairs: dict[str, dict[str, Tensor]] = {}
     for tensor in tensors:
         found = KEY.fullmatch(tensor.name)

@@ -1,30 +1,48 @@
-"""A folder on this disk, or a snapshot from the hub at a pinned revision."""
+"""A folder on this disk, or a snapshot from the hub at a revision."""
 
 # pyright: reportUnknownVariableType=false
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.jinja", "*.model", "LICENSE*", "README*"]
-UNWANTED = ["original/*", "metal/*", "*.bin", "*.py"]
+UNWANTED = ["*/*"]
+"""Folders hold the same weights in other forms (gpt-oss's `original`, `metal`), or checkpoints."""
 
 
 class HubError(RuntimeError):
     """A model that could not be had."""
 
 
-def fetch(name: str, revision: str | None = None) -> Path:
-    """The folder that holds `name`. Raises `HubError`."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    folder: Path
+    name: str = ""
+    """On the hub; empty for a folder of this disk."""
+    revision: str = ""
+    """The commit on the hub, whatever was asked for."""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision}" if self.name else self.folder.resolve().name
+
+
+def fetch(name: str, revision: str | None = None) -> Found:
+    """What `name` (a folder, or owner/name[@revision] of the hub) stands for. Raises `HubError`."""
     if Path(name).expanduser().is_dir():
-        return Path(name).expanduser()
+        if revision:
+            raise HubError(f"{name} is a folder of this disk, which has no revision {revision}.")
+        return Found(Path(name).expanduser())
+    name, _, named = name.partition("@")
+    revision = revision or named or None
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise HubError(f"{name} is no folder here and no name of the hub (owner/name).")
     try:
-        return Path(
+        folder = Path(
             snapshot_download(
                 name, revision=revision, allow_patterns=WANTED, ignore_patterns=UNWANTED
             )
@@ -39,5 +57,6 @@ def fetch(name: str, revision: str | None = None) -> Path:
         at = f" at revision {revision}" if revision else ""
         raise HubError(
             f"{name}{at} could not be had from the hub ({type(error).__name__}): look at the name, "
-            "the revision and the connection."
+            "the revision, the connection and the disk's room."
         ) from None
+    return Found(folder, name, folder.name)  # the hub's cache names snapshots by their commit

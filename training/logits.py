@@ -10,14 +10,33 @@ kernel on every machine.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from training.shards import Tensor
+
+MEMORY = Path("/proc/meminfo")
 SEED, PROMPTS, TOKENS = 3, 4, 24
 
 
 class LogitsError(RuntimeError):
     """The merged model speaks otherwise than it should."""
+
+
+def check_room(tensors: Iterable[Tensor]) -> None:
+    """Raises `LogitsError` where the unpacked model is larger than the memory that is free."""
+    # A byte of MXFP4's blocks is two values, and two bytes each in bf16; the scales go into them.
+    needed = sum(
+        4 * tensor.size if tensor.name.endswith("_blocks") else tensor.size for tensor in tensors
+    )
+    lines = MEMORY.read_text().splitlines() if MEMORY.exists() else []
+    free = next((int(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line), needed)
+    if free < needed:
+        raise LogitsError(
+            f"--check-logits needs {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are "
+            "free: merge without it, or on a larger machine."
+        )
 
 
 def compare(base: Path, adapter: Path, merged: Path) -> dict[str, float]:
@@ -26,20 +45,13 @@ def compare(base: Path, adapter: Path, merged: Path) -> dict[str, float]:
     In bf16 two ways of one sum differ by roundings: with the delta folded in each weight is
     rounded once more. That is small beside what the adapter changes.
     """
-    import torch
-    from peft import PeftModel
-
-    plain = _load(base)
-    ids = torch.randint(
-        0,
-        plain.config.vocab_size,
-        (PROMPTS, TOKENS),
-        generator=torch.Generator().manual_seed(SEED),
-    )
-    of_base = _logits(plain, ids)
-    of_both = _logits(PeftModel.from_pretrained(plain, str(adapter)), ids)
-    del plain
-    of_merged = _logits(_load(merged), ids)
+    try:
+        of_base, of_both, of_merged = _spoken(base, adapter, merged)
+    except (ImportError, OSError, ValueError, KeyError, RuntimeError) as error:
+        raise LogitsError(
+            f"The models could not be compared ({type(error).__name__}): merge without "
+            "--check-logits, or install requirements-local.txt."
+        ) from None
     found = {
         "scale": float(of_base.std()),
         "merged_to_adapter": float((of_merged - of_both).abs().mean()),
@@ -51,6 +63,19 @@ def compare(base: Path, adapter: Path, merged: Path) -> dict[str, float]:
     if not found["merged_to_adapter"] < roundings:
         raise LogitsError("The merged model differs from base plus adapter: do not use it.")
     return found
+
+
+def _spoken(base: Path, adapter: Path, merged: Path) -> tuple[Any, Any, Any]:
+    import torch
+    from peft import PeftModel
+
+    plain = _load(base)
+    seeded = torch.Generator().manual_seed(SEED)
+    ids = torch.randint(0, plain.config.vocab_size, (PROMPTS, TOKENS), generator=seeded)
+    of_base = _logits(plain, ids)
+    of_both = _logits(PeftModel.from_pretrained(plain, str(adapter)), ids)
+    del plain
+    return of_base, of_both, _logits(_load(merged), ids)
 
 
 def _load(folder: Path) -> Any:

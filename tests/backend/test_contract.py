@@ -65,10 +65,12 @@ def backend(request: pytest.FixtureRequest, endpoint: FaultServer) -> Iterator[B
     elif request.param == "local":
         folder = request.getfixturevalue("local_folder")
         made = LocalBackend(Settings(model_id=str(folder), adapter_id="none"), device="cpu")
-        wait_until(lambda: isinstance(made.status(), Ready), 60.0)  # holds the interpreter
+        # Loading holds the interpreter now and then, longer where others use the machine.
+        wait_until(lambda: isinstance(made.status(), Ready), 60.0)
     else:
         path = request.getfixturevalue("model_path")
         made = EmbeddedBackend.from_settings(Settings(embedded_model=str(path)))
+        wait_until(lambda: isinstance(made.status(), Ready), 60.0)  # as above
     yield made
     made.close()
 

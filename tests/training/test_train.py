@@ -110,9 +110,12 @@ def last_marked(out: Path) -> int:
 
 
 def test_ctrl_c_is_one_sentence(tiny: Path, tmp_path: Path) -> None:
+    # What a shell starts with & ignores Ctrl-C, and so would the run that these tests start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(
         command(tiny, tmp_path / "run"), cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
+    signal.signal(signal.SIGINT, before)
     limit = time.monotonic() + 120
     while not last_marked(tmp_path / "run") and time.monotonic() < limit:
         time.sleep(0.02)

@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.merge_source import write_adapter, write_checkpoint
 from benchmarks.report import aim, load, setting, table
 from training.merge_report import READABLE
 
@@ -43,6 +42,13 @@ def timed(command: list[str]) -> tuple[float, float]:
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(f"{command[2]} failed")
     return time.monotonic() - began, usage.ru_maxrss * 1024 / GB
+
+
+def made(folder: Path, layers: int) -> tuple[Path, Path]:
+    """Base and adapter. By a process of its own: the peak of a child begins at its parent's."""
+    command = [sys.executable, "-m", "benchmarks.merge_source", str(folder), str(layers)]
+    subprocess.run(command, check=True)
+    return folder / "base", folder / "adapter"
 
 
 def ours(base: Path, adapter: Path, out: Path, report: Path | None = None) -> tuple[float, float]:
@@ -86,8 +92,7 @@ def main() -> None:
 
 
 def beside_copy(folder: Path, layers: int, report: Path | None) -> list[list[str]]:
-    base = write_checkpoint(folder / "base", layers)
-    adapter = write_adapter(folder / "adapter", layers)
+    base, adapter = made(folder, layers)
     size = sum(file.stat().st_size for file in base.iterdir()) / GB
     merges, copies = [], []
     for _ in range(ROUNDS):
@@ -105,8 +110,7 @@ def beside_copy(folder: Path, layers: int, report: Path | None) -> list[list[str
 
 
 def beside_peft(folder: Path, layers: int) -> list[list[str]]:
-    base = write_checkpoint(folder / "base", layers)
-    adapter = write_adapter(folder / "adapter", layers)
+    base, adapter = made(folder, layers)
     size = sum(file.stat().st_size for file in base.iterdir()) / GB
     theirs = peft(base, adapter, folder / "theirs")
     mine = ours(base, adapter, folder / "out")

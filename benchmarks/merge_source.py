@@ -2,11 +2,14 @@
 
 Every byte is written and random: no sparse files. What the values are does not change how long a
 merge takes.
+
+    python -m benchmarks.merge_source FOLDER LAYERS
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +142,8 @@ def _config(layers: int) -> dict[str, Any]:
             ],
         },
     }
+
+
+if __name__ == "__main__":
+    write_checkpoint(Path(sys.argv[1]) / "base", int(sys.argv[2]))
+    write_adapter(Path(sys.argv[1]) / "adapter", int(sys.argv[2]))

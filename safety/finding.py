@@ -1,0 +1,28 @@
+"""What was recognised in what a person wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Level(Enum):
+    """How urgent it is. A crisis may be an emergency too; then both notices are shown."""
+
+    NONE = "none"
+    EMERGENCY = "emergency"  # somebody's life or health may be in danger right now
+    CRISIS = "crisis"  # suicide, self-harm, harm to others, abuse in progress
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of `safety.red_flags.assess`. Holds nothing of what was written."""
+
+    level: Level
+    rules: tuple[str, ...] = ()
+    """Stable ids of the rules that fired; the only part that may be logged."""
+    emergency: bool = False
+    """Whether a rule of an emergency fired, also where the level is a crisis."""
+
+
+NOTHING = Finding(Level.NONE)

@@ -78,6 +78,15 @@ class Settings:
     wake_on_load: bool = False
     """Whether opening the page wakes an endpoint that sleeps, which costs its owner money."""
     max_concurrent_chats: int = 100
+    trusted_proxies: int = 0
+    """How many proxies of the host stand in front, each of which adds to X-Forwarded-For."""
+    rate_per_minute: int = 6
+    """Questions of one visitor; 0 is no limit, as it is for the next two."""
+    rate_per_hour: int = 60
+    daily_tokens: int = 0
+    """Of all replies together, in a day of UTC."""
+    metrics_token: Secret | None = None
+    """Who has it may read /metrics; without one there is no such address."""
     embed_origins: tuple[str, ...] = ()
     drain_seconds: float = 25.0
     """How long running answers may finish after SIGTERM."""
@@ -117,6 +126,11 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
         max_concurrent_chats=read(
             "MAX_CONCURRENT_CHATS", _whole(1, 1_000), plain.max_concurrent_chats
         ),
+        trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 10), plain.trusted_proxies),
+        rate_per_minute=read("RATE_PER_MINUTE", _whole(0, 1_000), plain.rate_per_minute),
+        rate_per_hour=read("RATE_PER_HOUR", _whole(0, 1_000), plain.rate_per_hour),
+        daily_tokens=read("DAILY_TOKENS", _whole(0, 10**12), plain.daily_tokens),
+        metrics_token=read("METRICS_TOKEN", _secret, None),
         embed_origins=read("EMBED_ORIGINS", _origins, ()),
         drain_seconds=read("DRAIN_SECONDS", _whole(0, 300), plain.drain_seconds),
         log_level=read("LOG_LEVEL", _level, plain.log_level),

@@ -46,6 +46,12 @@ class Gate:
                 ticket.slot = None
             self._admit()
 
+    @property
+    def waiting(self) -> int:
+        """How many have no slot yet."""
+        with self._change:
+            return len(self._waiting)
+
     def place(self, ticket: Ticket) -> int | None:
         with self._change:
             return self._waiting.index(ticket) + 1 if ticket in self._waiting else None

@@ -18,6 +18,7 @@ from ui import words
 from ui.envelope import Malformed, read_envelope
 from ui.logs import place
 from ui.routes import WRITE, Route, find
+from ui.visitors import Visitors
 
 log = logging.getLogger("medicalgpt.server")
 
@@ -38,7 +39,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]{1,255}")
 # What Gradio builds its own address from, if a client says so.
-_FORGEABLE = re.compile(rb"forwarded|x-gradio-.*|x-forwarded-(?!for$|proto$).*")
+_FORGEABLE = re.compile(rb"forwarded|x-gradio-.*|x-forwarded-(?!proto$).*")
 # What Gradio may not say: it would let every origin read its answers.
 _OURS = re.compile(rb"access-control-.*|cache-control|server")
 
@@ -57,14 +58,20 @@ class Guard:
     """`app` behind an allow-list of routes, a limit on bodies, and security headers.
 
     `arity` gives the number of inputs of each function the page has. `embed_origins` may show
-    the page in a frame; nobody else may.
+    the page in a frame; nobody else may. What stands behind it is told a visitor's key as the
+    address of the client, and never the address: `visitors` makes one of the other.
     """
 
     def __init__(
-        self, app: ASGIApp, arity: Mapping[int, int], embed_origins: Iterable[str] = ()
+        self,
+        app: ASGIApp,
+        arity: Mapping[int, int],
+        embed_origins: Iterable[str] = (),
+        visitors: Visitors | None = None,
     ) -> None:
         self._app = app
         self._arity = arity
+        self._visitors = visitors or Visitors()
         self._headers = security_headers(tuple(embed_origins))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +79,7 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        scope = _trusted(scope)
+        scope = {**_trusted(scope), "client": (self._visitors.key(scope), 0)}
         answer = Answer(send, self._headers, https=scope["scheme"] == "https")
         try:
             route = answer.route = _admit(scope)
@@ -140,7 +147,8 @@ class Answer:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Answer with the refusal, as JSON: `detail` is where Gradio's page looks."""
-        body = json.dumps({"detail": refusal.sentence}).encode()
+        # As compact as those of the frameworks behind: an address that hides looks like none.
+        body = json.dumps({"detail": refusal.sentence}, separators=(",", ":")).encode()
         own = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         self.started = True
         start: Message = {"type": "http.response.start", "status": refusal.status}

@@ -175,7 +175,7 @@
     if (kept) giveBack(kept);
   }
 
-  Object.assign(window.medicalgpt, { begun, settled, stopped });
+  Object.assign(window.medicalgpt, { begun, settled, stopped, tell });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();
 })();

@@ -21,13 +21,15 @@ from chat.conversation import Conversation, EmptyQuestion, QuestionTooLong
 from chat.conversation import question as checked
 from settings import Settings
 from ui import panels, words
+from ui.limits import QUEUE, NotNow
 from ui.panels import Message
-from ui.run import Runs
+from ui.runs import Runs
 
 HERE = Path(__file__).parent
 BEGUN = "(shown) => window.medicalgpt.begun(shown)"
 SETTLED = "(shown) => window.medicalgpt.settled(shown)"
 STOPPED = "() => window.medicalgpt.stopped()"
+KEEP_TURN = "(shown) => window.medicalgpt.keep(shown)"
 KEEP = cast(Any, gr.skip())
 """An output that stays as it is."""
 
@@ -93,10 +95,11 @@ class Page:
         try:
             conversation = Conversation.from_untrusted(history[:-1], asked)
             options = _options(effort, length, temperature).within(self._backend.info)
-            run = self._runs.start(visitor, lambda: self._backend.stream(conversation, options))
-        except Busy as busy:
-            sentence = words.RESTARTING if self._runs.closing else words.error(busy, "", False)
-            yield [*history, panels.refused(sentence)]
+            run = self._runs.start(
+                visitor, lambda: self._backend.stream(conversation, options), _key(request)
+            )
+        except (NotNow, Busy) as refusal:
+            yield [*history, panels.refused(words.refusal(refusal), again=True)]
             return
         except (ValueError, OverflowError):
             yield [*history, panels.refused(words.BAD_REQUEST)]
@@ -155,6 +158,7 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         with gr.Row(elem_id="tools"):
             with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
                 effort, length, temperature = _controls(info)
+                keep, delete = _keeping()
                 gr.HTML(f"<p>{escape(why)}</p>", elem_id="why", padding=False)
             new = gr.Button(words.NEW, size="sm", elem_id="new", scale=0)
         gr.HTML(_disclaimer(), elem_id="disclaimer", padding=False)
@@ -170,7 +174,7 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
                 # of it in another thread, about a quarter of the CPU of a streamed answer.
                 postprocess=False,
                 show_progress="hidden",
-            ).then(None, [chat], js=SETTLED)
+            ).then(None, [chat], js=SETTLED).then(None, [chat], js=KEEP_TURN)
 
         now: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
         asked = gr.on([box.submit, send.click], page.begin, [box, chat], [chat, box, notice], **now)
@@ -182,14 +186,20 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         stop.click(page.stop, None, None, **now).then(None, js=STOPPED)
         # A model that is loaded may allow more than could be known of it when the page was built.
         demo.load(page.opened, None, [effort, length, temperature], **now)
-        new.click(lambda: ([], "", _notice("")), None, [chat, box, notice], **now)
+        renewed = new.click(lambda: ([], "", _notice("")), None, [chat, box, notice], **now)
+        # In the browser alone: what is kept is never sent for keeping's sake.
+        renewed.then(None, js="() => window.medicalgpt.renewed()")
+        demo.load(None, None, [chat, keep], js="() => window.medicalgpt.restored()")
+        switched = "(on, shown) => window.medicalgpt.switched(on, shown)"
+        keep.input(None, [keep, chat], [keep], js=switched)
+        delete.click(None, None, [keep], js="() => window.medicalgpt.deleteKept()")
     return _queued(demo, settings.max_concurrent_chats)
 
 
 def mount_options() -> dict[str, Any]:
     """The looks, as keyword arguments of `gradio.mount_gradio_app`."""
     said = json.dumps(words.SAID_BY_SCRIPT).replace("<", "\\u003c")
-    script = (HERE / "page.js").read_text("utf-8")
+    script = "".join((HERE / name).read_text("utf-8") for name in ("page.js", "keeping.js"))
     # Not Gradio's `css`: that is confined to the inside of its container, and the class that
     # tells whether an answer is being written is on the body.
     style = (HERE / "style.css").read_text("utf-8")
@@ -200,22 +210,6 @@ def mount_options() -> dict[str, Any]:
         ),
         "footer_links": [],
     }
-
-
-def disclaimer_page() -> str:
-    """The disclaimer as a page of its own: a whole HTML document that needs nothing else."""
-    sections = "".join(
-        f"<h2>{escape(title)}</h2><p>{escape(text)}</p>"
-        for title, text in words.DISCLAIMER_SECTIONS
-    )
-    style = (HERE / "disclaimer.css").read_text("utf-8")
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(words.DISCLAIMER_TITLE)}</title><style>{style}</style></head><body>"
-        f"<main><h1>{escape(words.DISCLAIMER_TITLE)}</h1>{sections}"
-        f'<p><a href="./">{escape(words.BACK)}</a></p></main></body></html>'
-    )
 
 
 def _transcript() -> gr.Chatbot:
@@ -248,6 +242,13 @@ def _controls(info: BackendInfo) -> tuple[gr.Radio, gr.Slider, gr.Slider]:
     )
 
 
+def _keeping() -> tuple[gr.Checkbox, gr.Button]:
+    return (
+        gr.Checkbox(False, label=words.KEEP, info=words.KEEP_INFO, elem_id="keep"),
+        gr.Button(words.DELETE_KEPT, size="sm", elem_id="delete-kept"),
+    )
+
+
 def _bounds(info: BackendInfo) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Of each setting, what depends on the backend: one that it does not honour is not offered."""
     defaults, honours = info.defaults, info.honours
@@ -265,8 +266,9 @@ def _bounds(info: BackendInfo) -> tuple[dict[str, Any], dict[str, Any], dict[str
 def _queued(demo: gr.Blocks, chats: int) -> gr.Blocks:
     # 40 threads would cap all events at once, those of async functions too; the bound that
     # holds is `Runs`, which answers with a sentence instead of silence.
-    demo.max_threads = chats + 20
-    demo.queue(max_size=chats + 20, default_concurrency_limit=None, api_open=False)
+    events = chats + QUEUE + 20
+    demo.max_threads = events
+    demo.queue(max_size=events, default_concurrency_limit=None, api_open=False)
     # Gradio looks at its queue every 1 ms, 5 % of a core while idle. These two are private
     # names of the pinned version; a test holds that they exist.
     queue: Any = demo._queue  # pyright: ignore[reportPrivateUsage]
@@ -297,7 +299,8 @@ def _disclaimer() -> str:
     return (
         f"<p>{escape(words.DISCLAIMER)} "
         f'<a href="disclaimer" target="_blank" rel="noopener">'
-        f"{escape(words.DISCLAIMER_LINK)}</a></p>"
+        f"{escape(words.DISCLAIMER_LINK)}</a> · "
+        f'<a href="privacy" target="_blank" rel="noopener">{escape(words.PRIVACY_LINK)}</a></p>'
     )
 
 
@@ -319,6 +322,11 @@ def _up_to_question(history: list[Message], index: int) -> list[Message]:
 
 def _index(index: int | tuple[int, int]) -> int:
     return index[0] if isinstance(index, tuple) else index
+
+
+def _key(request: gr.Request) -> str:
+    # Set by the guard: no address.
+    return str(cast(Any, request).client.host)
 
 
 def _visitor(request: gr.Request) -> str:

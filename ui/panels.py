@@ -64,9 +64,10 @@ def question(text: str) -> Message:
     return _message("user", text, {"id": QUESTION})
 
 
-def refused(sentence: str) -> Message:
+def refused(sentence: str, again: bool = False) -> Message:
     """The foot under a question that was never asked of the model."""
-    return _foot_of("failed", [_note("failed", sentence)], [])
+    choices: list[Choice] = [{"value": RETRY, "label": words.AGAIN}] if again else []
+    return _foot_of("failed", [_note("failed", sentence)], choices)
 
 
 def turn(

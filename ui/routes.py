@@ -40,7 +40,7 @@ SHORT = "public, max-age=3600"
 
 ROUTES = (
     _route(r"/"),
-    _route(r"/(?:healthz|readyz|state|disclaimer|config)"),
+    _route(r"/(?:healthz|readyz|state|disclaimer|privacy|metrics|config)"),
     _route(rf"/assets/{_FILE}", cache=FOREVER),
     _route(rf"/static/{_FILE}", cache=SHORT),
     _route(r"/(?:theme\.css|favicon\.ico|robots\.txt|manifest\.json)", cache=SHORT),

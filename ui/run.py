@@ -16,9 +16,13 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from backend.base import BackendError, BrokeContract, Busy, EventStream
-from chat.events import Ended, EndReason
+from backend.base import TICK as LOOK
+from backend.base import BackendError, BrokeContract, EventStream
+from backend.gate import Ticket
+from chat.events import Ended, EndReason, Stage, Waiting
 from chat.reply import Phase, Reply
+from ui.budget import tokens_of
+from ui.visitors import OWNER
 
 log = logging.getLogger("medicalgpt.run")
 
@@ -39,11 +43,27 @@ class Snapshot:
 
 
 class Run:
-    """Starts at once. Threads: one of its own; `cancel` and `snapshot` may be called from any."""
+    """Starts at once, and asks once `ticket` has its turn, where there is one.
 
-    def __init__(self, open_stream: Callable[[], EventStream]) -> None:
+    Threads: one of its own; `cancel` and `snapshot` may be called from any. `rules` are the ids of
+    the safety rules that the question met, for the log. `ended` is told of the end in that thread.
+    """
+
+    def __init__(
+        self,
+        open_stream: Callable[[], EventStream],
+        ticket: Ticket | None = None,
+        *,
+        key: str = OWNER,
+        rules: tuple[str, ...] = (),
+        ended: Callable[[Snapshot], None] = lambda snapshot: None,
+    ) -> None:
         self.ref = secrets.token_hex(4)
+        self.key = key
         self._open_stream = open_stream
+        self._ticket = ticket
+        self._rules = rules
+        self._ended = ended
         self._reply = Reply(started=time.monotonic())
         self._error: BackendError | None = None
         self._cancel: EndReason | None = None
@@ -93,18 +113,8 @@ class Run:
 
     def _pull(self) -> None:
         try:
-            stream = self._open_stream()
-            try:
-                for event in stream:
-                    if self._cancel is not None:
-                        break
-                    before = self._reply.phase
-                    self._reply = self._reply.apply(event, time.monotonic())
-                    # Not for every token: waking the loop costs more than the token itself.
-                    if self._reply.phase is not before:
-                        self._wake()
-            finally:
-                stream.close()
+            if self._queue():
+                self._read(self._open_stream())
             if self._cancel is None and self._reply.phase is not Phase.ENDED:
                 raise BrokeContract("the stream ended without saying how")
         except BackendError as error:
@@ -114,19 +124,43 @@ class Run:
             log.error("run %s failed inside: %s", self.ref, type(error).__name__)
             self._error = BrokeContract("an error of our own")
         finally:
+            if self._ticket is not None:
+                self._ticket.leave()
             self._finish()
+
+    def _queue(self) -> bool:
+        """Wait for the turn, with the place shown; whether it came before a cancel."""
+        began = time.monotonic()
+        while self._cancel is None and self._ticket is not None and self._ticket.wait(LOOK) is None:
+            now = time.monotonic()
+            wait = Waiting(Stage.QUEUED, now - began, place=self._ticket.place)
+            self._reply = self._reply.apply(wait, now)
+        return self._cancel is None
+
+    def _read(self, stream: EventStream) -> None:
+        try:
+            for event in stream:
+                if self._cancel is not None:
+                    break
+                before = self._reply.phase
+                self._reply = self._reply.apply(event, time.monotonic())
+                # Not for every token: waking the loop costs more than the token itself.
+                if self._reply.phase is not before:
+                    self._wake()
+        finally:
+            stream.close()
 
     def _finish(self) -> None:
         reason = self._cancel or EndReason.INTERRUPTED
         if self._cancel is EndReason.STOPPED:
             self._error = None  # how a backend takes its own closing is nobody's failure
-        self._reply = reply = self._reply.apply(Ended(reason), time.monotonic())
-        seconds = (reply.ended_at or reply.started) - reply.started
-        kind = type(self._error).__name__ if self._error else "none"
-        ended = reply.end.value if reply.end else "none"
-        log.info("run %s ended=%s error=%s seconds=%.1f", self.ref, ended, kind, seconds)
-        self._done.set()
-        self._wake()
+        self._reply = self._reply.apply(Ended(reason), time.monotonic())
+        try:
+            log.info("run %s", line(self.snapshot, self._rules))
+            self._ended(self.snapshot)
+        finally:
+            self._done.set()
+            self._wake()
 
     def _wake(self) -> None:
         watcher = self._watcher
@@ -137,55 +171,19 @@ class Run:
             loop.call_soon_threadsafe(turned.set)
 
 
-class Runs:
-    """The runs of this process: bounded in number, and ended together at shutdown."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._running: dict[str, Run] = {}
-        self._closing = False
-
-    @property
-    def closing(self) -> bool:
-        """Whether the server is going down and starts nothing any more."""
-        return self._closing
-
-    def __len__(self) -> int:
-        with self._lock:
-            return len(self._live())
-
-    def of(self, visitor: str) -> Run | None:
-        """The run of this visitor (one open page), if one is going on."""
-        with self._lock:
-            return self._live().get(visitor)
-
-    def start(self, visitor: str, open_stream: Callable[[], EventStream]) -> Run:
-        """A new run. Raises `Busy` where there are too many, or this visitor has one."""
-        with self._lock:
-            running = self._live()
-            if self._closing or visitor in running or len(running) >= self._limit:
-                raise Busy("too many runs", retry_after=20)
-            running[visitor] = run = Run(open_stream).start()
-        return run
-
-    def _live(self) -> dict[str, Run]:
-        self._running = {who: run for who, run in self._running.items() if not run.done}
-        return self._running
-
-    def drain(self, seconds: float) -> bool:
-        """Take no more runs, let those there finish for `seconds`, then interrupt the rest.
-
-        Returns whether all had finished by themselves. Blocks up to `seconds` and one more.
-        """
-        self._closing = True
-        until = time.monotonic() + seconds
-        with self._lock:
-            running = list(self._running.values())
-        finished = all(run.join(max(0.0, until - time.monotonic())) for run in running)
-        for run in running:
-            run.cancel(EndReason.INTERRUPTED)
-        until = time.monotonic() + 1.0
-        for run in running:
-            run.join(max(0.0, until - time.monotonic()))
-        return finished
+def line(snapshot: Snapshot, rules: tuple[str, ...]) -> str:
+    """How a run went, for the log: numbers and names of ours, nothing that anybody wrote."""
+    reply, error = snapshot.reply, snapshot.error
+    first, tokens = reply.time_to_first_token, reply.usage.completion_tokens
+    values = {
+        "ref": snapshot.ref,
+        "ended": reply.end.value if reply.end else "none",
+        "error": type(error).__name__ if error else "none",
+        "seconds": f"{(reply.ended_at or reply.started) - reply.started:.1f}",
+        "first": "none" if first is None else f"{first:.2f}",
+        "prompt_tokens": reply.usage.prompt_tokens,
+        "tokens": tokens_of(reply),
+        "counted": "no" if tokens is None else "yes",
+        "rules": ",".join(rules) or "none",
+    }
+    return " ".join(f"{name}={'none' if v is None else v}" for name, v in values.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,11 +16,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from backend.base import Backend, Failed
-from settings import Settings
+from settings import Secret, Settings
 from ui import panels, patches, words
+from ui.documents import disclaimer_page, privacy_page
 from ui.guard import Guard
-from ui.page import build_page, disclaimer_page, mount_options
-from ui.run import Runs
+from ui.limits import Limits
+from ui.metrics import Metrics
+from ui.page import build_page, mount_options
+from ui.runs import Runs
+from ui.visitors import Visitors
 
 SENTENCES = {404: words.NOT_FOUND, 503: words.BUSY.format(n=20)}
 
@@ -40,10 +45,15 @@ def create_app(backend: Backend, why: str, settings: Settings) -> Service:
 
 async def _create_app(backend: Backend, why: str, settings: Settings) -> Service:
     patches.apply()
-    runs = Runs(settings.max_concurrent_chats)
+    limits = Limits.of(settings)
+    metrics = Metrics() if settings.metrics_token else None
+    runs = Runs(limits, metrics)
     page = build_page(backend, why, runs, settings)
     parent = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     _add_routes(parent, backend, runs)
+    if metrics is not None and settings.metrics_token is not None:
+        metrics.watch(lambda: len(runs) - limits.waiting, lambda: limits.waiting)
+        _add_metrics(parent, metrics, settings.metrics_token)
     # Its types are partly unknown.
     cast("Any", gr).mount_gradio_app(
         parent,
@@ -67,11 +77,12 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
         **mount_options(),
     )
     arity = {index: len(fn.inputs) for index, fn in page.fns.items()}
-    return Service(Guard(parent, arity, settings.embed_origins), runs)
+    visitors = Visitors(settings.trusted_proxies)
+    return Service(Guard(parent, arity, settings.embed_origins, visitors), runs)
 
 
 def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
-    disclaimer = disclaimer_page()
+    disclaimer, privacy = disclaimer_page(), privacy_page()
     start = secrets.token_hex(4)  # so that an open page can tell a restart from a lost packet
 
     async def healthz() -> Response:
@@ -93,13 +104,31 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
     async def notice() -> Response:
         return HTMLResponse(disclaimer)
 
+    async def kept() -> Response:
+        return HTMLResponse(privacy)
+
     for path, answer in (
         ("/healthz", healthz),
         ("/readyz", readyz),
         ("/state", state),
         ("/disclaimer", notice),
+        ("/privacy", kept),
     ):
         app.add_api_route(path, answer, methods=["GET", "HEAD"])
+
+
+def _add_metrics(app: FastAPI, metrics: Metrics, token: Secret) -> None:
+    expected = f"Bearer {token.reveal()}".encode()
+
+    async def read(request: Request) -> Response:
+        """Counts, for who has the token. Nobody else learns that the address exists."""
+        given = request.headers.get("authorization", "").encode("latin-1", "replace")
+        if not hmac.compare_digest(given, expected):
+            return JSONResponse({"detail": words.NOT_FOUND}, 404)
+        text, kind = metrics.text()
+        return Response(text, media_type=kind)
+
+    app.add_api_route("/metrics", read, methods=["GET", "HEAD"])
 
 
 async def _not_understood(request: Request, error: Exception) -> Response:

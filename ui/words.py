@@ -20,6 +20,9 @@ from backend.base import (
     Waking,
 )
 from chat.events import Stage, Waiting
+from ui.limits import GoingDown, NotNow, OneAtATime, TooSoon, UsedUp
+
+Sections = tuple[tuple[str, str], ...]
 
 TITLE = "MedicalGPT"
 TAGLINE = "Medical reasoning, with its working shown"
@@ -77,8 +80,60 @@ DISCLAIMER_SECTIONS = (
     (
         "What is kept",
         "Nothing of what you write is stored on the server or written to a log. The conversation "
-        "is in this page and is gone when you close or reload it. Still, do not type names or "
-        "anything else that identifies a person.",
+        "is in this page and is gone when you close or reload it, unless you ask this browser to "
+        "keep it. Still, do not type names or anything else that identifies a person.",
+    ),
+)
+PRIVACY_LINK = "What is kept"
+PRIVACY_TITLE = "What is kept, where, and how long"
+PRIVACY_SECTIONS = (
+    (
+        "On the server: nothing that was said",
+        "What you write, what the model thinks and what it answers are in the server's memory "
+        "while your question is answered, and gone after that. None of it is written to a file, a "
+        "database, a log or a statistic, and none of it is used to train anything.",
+    ),
+    (
+        "What the model's service sees",
+        "The line at the top says which model answers. Where it says remote, this page sends your "
+        "question, with the conversation before it and without your address, to a service that "
+        "runs the model elsewhere. What that service keeps is for its owner to say. Otherwise the "
+        "model runs on this server, and your question goes no further.",
+    ),
+    (
+        "What others see on the way",
+        "As with any website, the company that hosts this page sees your network address, and when "
+        "and how much is sent. It runs the machine, so that it could read what passes through it. "
+        "The same is true of the company that hosts the model's service, and of Gradio's relay "
+        "where the page is reached under an address that ends in gradio.live.",
+    ),
+    (
+        "In your browser: what you ask it to keep",
+        "Nothing of the conversation is kept unless you switch it on under Settings. Then your "
+        "questions and the answers, without the reasoning, are in this browser on this device, not "
+        "encrypted, where anybody who uses the browser can read them. They stay until you switch "
+        "it off, press the button beside it, or begin a new conversation. A turn with a safety "
+        "notice is not kept.",
+    ),
+    (
+        "In your browser: what the page needs",
+        "If the connection is lost during an answer, your question waits in this tab until the "
+        "page is loaded again. The region whose emergency numbers you choose is remembered until "
+        "you choose another. There are no cookies, and nobody else's scripts.",
+    ),
+    (
+        "In the server's memory: how often you ask",
+        "So that one visitor cannot use up what is there for all, the server knows how often each "
+        "of them asked. For that it holds the times of your questions beside a number made of your "
+        "network address with a random key. Both are gone about an hour after your last question, "
+        "the key with every restart, and neither is ever written down.",
+    ),
+    (
+        "What is counted",
+        "Each answer leaves one line in the server's log: the time, a random reference, how it "
+        "ended, how long it took, how many tokens it had, and the names of the safety rules that "
+        "your question met, if any. The owner may read the sums of these. No text and no address "
+        "is among them.",
     ),
 )
 BACK = "Back to the conversation"
@@ -86,6 +141,11 @@ BACK = "Back to the conversation"
 SEND = "Ask"
 STOP = "Stop"
 NEW = "New conversation"
+KEEP = "Keep this conversation in this browser"
+KEEP_INFO = (
+    "Questions and answers, on this device only. Anybody who uses this browser can read them."
+)
+DELETE_KEPT = "Delete what is kept"
 SETTINGS = "Settings"
 EFFORT = "Reasoning effort"
 EFFORT_INFO = "How much the model thinks before it answers."
@@ -118,6 +178,11 @@ NONE = "The model finished without giving an answer. You can try again, or ask i
 LONG = "Your message is too long ({n} of {max} characters). Please shorten it."
 CTX = "This conversation has become too long. Please start a new one."
 EMPTY = "Please type a question."
+RATE = "You have sent several questions in a short time. Please wait {n} seconds."
+CAP = "Today's free capacity is used up. Please come back tomorrow."
+ONE_AT_A_TIME = (
+    "A question from your address is being answered already. Please wait until it is done."
+)
 LOST = "Connection lost. Your text is kept below; please send it again."
 STILL_ANSWERING = "An answer is still being written. Wait for it, or stop it; your text is kept."
 STOPPED = "You stopped this answer, so it is incomplete. Do not rely on it."
@@ -142,6 +207,9 @@ SAID_BY_SCRIPT = {
     "ended": "The reply ended; see the note under it.",
     "gone": "Connection lost",
     "lost": LOST,
+    "kept_broken": "What this browser had kept could not be read, so it was deleted.",
+    "not_kept": "This browser does not let the page keep anything.",
+    "deleted": "What this browser had kept is deleted.",
 }
 """The sentences that `page.js` shows or has read aloud."""
 
@@ -240,6 +308,21 @@ def error(error: BackendError, ref: str, partial: bool) -> str:
             return BAD.format(ref=ref)
         case Unreachable() | Interrupted() | _:
             return DOWN.format(ref=ref)
+
+
+def refusal(refusal: NotNow | Busy) -> str:
+    """Why a question is not taken now."""
+    match refusal:
+        case TooSoon(seconds=seconds):
+            return RATE.format(n=seconds)
+        case UsedUp():
+            return CAP
+        case OneAtATime():
+            return ONE_AT_A_TIME
+        case GoingDown() | NotNow():
+            return RESTARTING
+        case Busy():
+            return error(refusal, "", False)
 
 
 def _percent(fraction: float | None) -> str:

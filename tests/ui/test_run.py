@@ -11,18 +11,28 @@ from itertools import pairwise
 import pytest
 
 from backend.base import Busy, Options, Unreachable
+from backend.gate import Gate
 from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
-from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage
+from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage
 from chat.reply import Phase
 from tests.conftest import wait_until
-from ui.run import PACE, Run, Runs, Snapshot
+from ui.budget import Budget
+from ui.limits import GoingDown, Limits, OneAtATime
+from ui.rates import Rates
+from ui.run import PACE, Run, Snapshot
+from ui.runs import Runs
 
 ASKED = Conversation.ask("canary-7f3a")
 
 
 def backend(*steps: Step) -> ScriptedBackend:
     return ScriptedBackend(lambda conversation, options: steps)
+
+
+def several(limit: int, queue: int = 0) -> Runs:
+    """Runs without a limit but that of how many there are."""
+    return Runs(Limits(Gate(limit, queue), Rates(0, 0), Budget(0)))
 
 
 def run(of: ScriptedBackend) -> Run:
@@ -130,7 +140,7 @@ def test_a_silence_is_heard_of_twice_a_second_and_the_clock_runs() -> None:
 
 
 def test_there_are_no_more_runs_than_allowed_and_one_for_a_visitor() -> None:
-    runs, of = Runs(limit=2), backend(Pause(60))
+    runs, of = several(2), backend(Pause(60))
     for visitor in ("ann", "bob"):
         runs.start(visitor, lambda: of.stream(ASKED, Options()))
     with pytest.raises(Busy):
@@ -139,14 +149,14 @@ def test_there_are_no_more_runs_than_allowed_and_one_for_a_visitor() -> None:
     assert ann is not None
     ann.cancel()
     assert ann.join(1.0)
-    with pytest.raises(Busy):
+    with pytest.raises(OneAtATime):
         runs.start("bob", lambda: of.stream(ASKED, Options()))
     runs.start("cid", lambda: of.stream(ASKED, Options()))
     runs.drain(0.0)
 
 
 def test_one_visitors_cancel_leaves_the_others_alone() -> None:
-    runs = Runs(limit=9)
+    runs = several(9)
     of = backend(Pause(0.5), AnswerDelta("whole"), Ended(EndReason.FINISHED))
     ann, bob = (runs.start(who, lambda: of.stream(ASKED, Options())) for who in ("ann", "bob"))
     ann.cancel()
@@ -156,7 +166,7 @@ def test_one_visitors_cancel_leaves_the_others_alone() -> None:
 
 
 def test_draining_lets_runs_finish_takes_no_new_ones_and_cuts_the_late() -> None:
-    runs = Runs(limit=9)
+    runs = several(9)
     short = backend(Pause(0.4), AnswerDelta("whole"), Ended(EndReason.FINISHED))
     endless = backend(AnswerDelta("half"), Pause(60))
     first = runs.start("ann", lambda: short.stream(ASKED, Options()))
@@ -165,5 +175,47 @@ def test_draining_lets_runs_finish_takes_no_new_ones_and_cuts_the_late() -> None
     assert first.snapshot.reply.complete
     assert second.snapshot.reply.end is EndReason.INTERRUPTED
     assert second.snapshot.reply.answer == "half"
-    with pytest.raises(Busy):
+    with pytest.raises(GoingDown):
         runs.start("cid", lambda: short.stream(ASKED, Options()))
+
+
+def test_who_waits_is_shown_a_place_which_moves_up_when_another_gives_up() -> None:
+    runs, of = several(1, queue=2), backend(AnswerDelta("a"), Pause(60))
+    first, second, third = (
+        runs.start(who, lambda: of.stream(ASKED, Options())) for who in ("ann", "bob", "cid")
+    )
+    wait_until(lambda: place(second) == 1 and place(third) == 2, 2.0)
+    assert len(of.asked) == 1
+    with pytest.raises(Busy):
+        runs.start("dan", lambda: of.stream(ASKED, Options()))
+    second.cancel()
+    wait_until(lambda: place(third) == 1, 1.0)
+    assert second.join(1.0)
+    assert second.snapshot.reply.end is EndReason.STOPPED
+    first.cancel()
+    wait_until(lambda: third.snapshot.reply.answer == "a", 1.0)
+    assert len(of.asked) == 2
+    runs.drain(0.0)
+
+
+def place(run: Run) -> int | None:
+    waiting = run.snapshot.reply.waiting
+    return waiting.place if waiting and waiting.stage is Stage.QUEUED else None
+
+
+def test_a_run_leaves_one_line_of_numbers_and_names(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    runs = several(1)
+    for counted in (Usage(5, 7), Usage()):
+        steps = (AnswerDelta("canary"), Ended(EndReason.FINISHED, counted))
+        of = backend(*steps)
+        one = runs.start("ann", lambda: of.stream(ASKED, Options()), rules=("chest-pain", "age"))  # noqa: B023
+        assert one.join(2.0)
+    lines = [record.getMessage() for record in caplog.records]
+    fields = [dict(pair.split("=") for pair in line.split()[1:]) for line in lines]
+    names = "ref ended error seconds first prompt_tokens tokens counted rules"
+    assert [" ".join(each) for each in fields] == [names, names]
+    assert [each["tokens"] for each in fields] == ["7", "2"]
+    assert [each["counted"] for each in fields] == ["yes", "no"]
+    assert fields[0]["rules"] == "chest-pain,age"
+    assert "canary" not in caplog.text

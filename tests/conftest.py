@@ -81,11 +81,11 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Program:
     """A program of ours in a process of its own, its output read as it comes."""
 
-    def __init__(self, *arguments: str, **environ: str) -> None:
+    def __init__(self, *arguments: str, cwd: Path = ROOT, **environ: str) -> None:
         plain = {k: v for k, v in os.environ.items() if not k.startswith(("GRADIO_", "BACKEND"))}
         self.process = subprocess.Popen(
             [sys.executable, "-u", *arguments],
-            cwd=ROOT,
+            cwd=cwd,
             env={**plain, "PYTHONPATH": str(ROOT), **environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -133,11 +133,11 @@ class Program:
 
 @pytest.fixture
 def program() -> Iterator[Callable[..., Program]]:
-    """`program(*arguments, **environ)` runs python with them; killed after the test."""
+    """`program(*arguments, cwd=, **environ)` runs python with them; killed after the test."""
     started: list[Program] = []
 
-    def start(*arguments: str, **environ: str) -> Program:
-        started.append(Program(*arguments, **environ))
+    def start(*arguments: str, cwd: Path = ROOT, **environ: str) -> Program:
+        started.append(Program(*arguments, cwd=cwd, **environ))
         return started[-1]
 
     yield start

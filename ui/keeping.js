@@ -133,13 +133,16 @@
     }
   }
 
+  // A conversation that was loaded again would stand there without its notice.
+  const warned = () => document.querySelector("#alarms .alarm") !== null;
+
   function keep(shown) {
-    if (on && read() !== null) write(turns(shown));
+    if (on && read() !== null && !warned()) write(turns(shown));
   }
 
   function switched(wanted, shown) {
     on = wanted;
-    if (on) return write(turns(shown));
+    if (on) return write(warned() ? [] : turns(shown));
     forget();
     return false;
   }

@@ -96,7 +96,7 @@ class Page:
             conversation = Conversation.from_untrusted(history[:-1], asked)
             options = _options(effort, length, temperature).within(self._backend.info)
             run = self._runs.start(
-                visitor, lambda: self._backend.stream(conversation, options), _key(request)
+                visitor, lambda: self._backend.stream(conversation, options), key=_key(request)
             )
         except (NotNow, Busy) as refusal:
             yield [*history, panels.refused(words.refusal(refusal), again=True)]

@@ -46,10 +46,12 @@ class Runs:
         self,
         visitor: str,
         open_stream: Callable[[], EventStream],
-        key: str = OWNER,
         rules: tuple[str, ...] = (),
+        key: str = OWNER,
     ) -> Run:
         """A new run of `visitor` (one open page), who counts as `key` (`ui.visitors`).
+
+        `rules` are the ids of those that the question met, for the log.
 
         Raises `NotNow`, and `Busy` where the queue is full.
         """

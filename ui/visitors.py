@@ -35,6 +35,7 @@ class Visitors:
         self._trusted = trusted_proxies
         self._salt = secrets.token_bytes(16)
         self._told: set[int] = set()
+        self._warned = False
 
     def key(self, scope: Scope) -> str:
         """16 hex digits for a visitor, or `OWNER`. The same address gives the same key."""
@@ -44,9 +45,18 @@ class Visitors:
         hops = given.decode("latin-1").split(",") if given else []
         self._tell(len(hops))
         if self._trusted == 0 and peer is not None and peer.is_loopback:
+            self._warn(bool(given))
             return OWNER
         told = _address(hops[-self._trusted]) if 0 < self._trusted <= len(hops) else None
         return self._hashed(told or peer)
+
+    def _warn(self, forwarded: bool) -> None:
+        if forwarded and not self._warned:
+            self._warned = True
+            log.warning(
+                "visitors come through a proxy or tunnel on this machine and have no limit of "
+                "their own: see TRUSTED_PROXIES"
+            )
 
     def _tell(self, hops: int) -> None:
         """How many proxies there seem to be, once for each number: how an owner finds it."""

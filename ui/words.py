@@ -112,8 +112,8 @@ PRIVACY_SECTIONS = (
         "Nothing of the conversation is kept unless you switch it on under Settings. Then your "
         "questions and the answers, without the reasoning, are in this browser on this device, not "
         "encrypted, where anybody who uses the browser can read them. They stay until you switch "
-        "it off, press the button beside it, or begin a new conversation. A turn with a safety "
-        "notice is not kept.",
+        "it off, press the button beside it, or begin a new conversation. From a safety notice on, "
+        "nothing more of a conversation is kept.",
     ),
     (
         "In your browser: what the page needs",

@@ -20,6 +20,15 @@ def test_this_machine_is_the_owner_unless_a_proxy_stands_before_it(peer: str) ->
     assert key(Visitors(1), peer) != OWNER
 
 
+def test_a_proxy_on_this_machine_that_nobody_named_is_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    visitors = Visitors(0)
+    for _ in range(3):
+        assert key(visitors, "127.0.0.1", "203.0.113.7") == OWNER
+    assert caplog.text.count("TRUSTED_PROXIES") == 1
+
+
 def test_without_proxies_the_peer_counts_and_the_header_does_not() -> None:
     visitors = Visitors(0)
     one = key(visitors, "203.0.113.7")

@@ -73,6 +73,7 @@ def test_nothing_is_kept_anywhere_unless_it_is_asked_for(serve: Serve, open_page
     held, count = page.evaluate(STORES)
     assert CANARY not in held
     assert count == 0, held
+    assert page.context.cookies() == []
     reload(page)
     expect(page.get_by_text(words.TAGLINE)).to_be_visible()
     assert CANARY not in page.content()

@@ -23,7 +23,8 @@ class Runs:
 
     def __init__(self, limits: Limits, counted: Uncounted | None = None) -> None:
         self._limits = limits
-        self._counted = counted or Uncounted()
+        self.counted = counted or Uncounted()
+        """What the owner is told of; a page tells it what the safety layer found."""
         self._lock = threading.Lock()
         self._running: dict[str, Run] = {}
         self._closing = False
@@ -71,12 +72,12 @@ class Runs:
         except (NotNow, Busy) as refusal:
             kind = refusal.kind if isinstance(refusal, NotNow) else "busy"
             log.info("refused kind=%s", kind)
-            self._counted.refused(kind)
+            self.counted.refused(kind)
             raise
 
     def _ended(self, snapshot: Snapshot) -> None:
         self._limits.spend(tokens_of(snapshot.reply))
-        self._counted.ended(snapshot.reply, snapshot.error)
+        self.counted.ended(snapshot.reply, snapshot.error)
 
     def _live(self) -> dict[str, Run]:
         self._running = {who: run for who, run in self._running.items() if not run.done}

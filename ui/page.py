@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -19,10 +21,13 @@ import gradio as gr
 from backend.base import MIN_NEW_TOKENS, Backend, BackendInfo, Busy, Effort, Option, Options
 from chat.conversation import Conversation, EmptyQuestion, QuestionTooLong
 from chat.conversation import question as checked
+from safety.finding import Finding
 from settings import Settings
-from ui import panels, words
+from ui import alarm, panels, words
 from ui.panels import Message
 from ui.run import Runs
+
+log = logging.getLogger("medicalgpt.run")
 
 HERE = Path(__file__).parent
 BEGUN = "(shown) => window.medicalgpt.begun(shown)"
@@ -30,6 +35,8 @@ SETTLED = "(shown) => window.medicalgpt.settled(shown)"
 STOPPED = "() => window.medicalgpt.stopped()"
 KEEP = cast(Any, gr.skip())
 """An output that stays as it is."""
+Asked = tuple[list[Message], Any, Any]
+"""The conversation, and the notices of an emergency and a crisis: one that stands stays."""
 
 
 class Page:
@@ -41,45 +48,72 @@ class Page:
         self._show_reasoning = settings.show_reasoning
         self._wake_on_load = settings.wake_on_load
 
-    async def begin(self, text: str, shown: object, request: gr.Request) -> tuple[Any, Any, Any]:
-        """Put what was typed into the conversation. With a fault it stays in the box."""
+    async def begin(
+        self, text: str, shown: object, request: gr.Request
+    ) -> tuple[Any, Any, Any, Any, Any]:
+        """Put what was typed into the conversation. With a fault it stays in the box.
+
+        Whatever becomes of the question, a red flag in it is answered by its notice.
+        """
+        history = panels.history(shown)
+        banners = _banners(alarm.look(history, text))
         if self._runs.of(_visitor(request)) is not None:
-            return KEEP, KEEP, _notice(words.STILL_ANSWERING)
+            return KEEP, KEEP, _notice(words.STILL_ANSWERING), *banners
         try:
             question = panels.question(checked(text))
         except EmptyQuestion:
-            return KEEP, KEEP, _notice(words.EMPTY)
+            return KEEP, KEEP, _notice(words.EMPTY), *banners
         except QuestionTooLong as fault:
             sentence = words.LONG.format(n=fault.length, max=fault.limit)
-            return KEEP, KEEP, _notice(sentence)
-        return [*panels.history(shown), question], "", _notice("")
+            return KEEP, KEEP, _notice(sentence), *banners
+        asked, *banners = self._asked([*history, question])
+        return asked, "", _notice(""), *banners
 
-    async def example(self, shown: object, picked: gr.SelectData) -> list[Message]:
-        return [*panels.history(shown), panels.question(picked.value["text"])]
+    async def example(self, shown: object, picked: gr.SelectData) -> Asked:
+        return self._asked([*panels.history(shown), panels.question(picked.value["text"])])
 
-    async def retry(self, shown: object, picked: gr.RetryData) -> list[Message]:
-        return _up_to_question(panels.history(shown), _index(picked.index))
+    async def retry(self, shown: object, picked: gr.RetryData) -> Asked:
+        return self._asked(_up_to_question(panels.history(shown), _index(picked.index)))
 
     async def choose(
         self, shown: object, length: float, picked: gr.SelectData
-    ) -> tuple[list[Message], Any]:
-        """The buttons under a reply: ask again, or again with more room."""
-        history = _up_to_question(panels.history(shown), _index(picked.index))
+    ) -> tuple[list[Message], Any, Any, Any]:
+        """The buttons under a reply: ask again, again with more room, or something else."""
+        if picked.value == panels.OTHER:
+            return [], KEEP, "", ""
+        asked = self._asked(_up_to_question(panels.history(shown), _index(picked.index)))
         if picked.value != panels.RETRY_WITH_MORE:
-            return history, KEEP
-        return history, min(2 * length, self._backend.info.max_new_tokens)
+            return asked[0], KEEP, *asked[1:]
+        return asked[0], min(2 * length, self._backend.info.max_new_tokens), *asked[1:]
 
-    async def edit(self, shown: object, edited: gr.EditData) -> tuple[list[Message], Any]:
+    async def edit(self, shown: object, edited: gr.EditData) -> tuple[Any, Any, Any, Any]:
         """Ask the edited question in the place of the old one; what came after it goes."""
-        history, index = panels.history(shown), _index(edited.index)
+        history, index, text = panels.history(shown), _index(edited.index), str(edited.value)
+        banners = _banners(alarm.look(history[:index], text))
         try:
-            question = panels.question(checked(str(edited.value)))
+            question = panels.question(checked(text))
         except QuestionTooLong as fault:
             sentence = words.LONG.format(n=fault.length, max=fault.limit)
-            return history, _notice(sentence)
+            return history, _notice(sentence), *banners
         except EmptyQuestion:
-            return history, _notice(words.EMPTY)
-        return [*history[:index], question], _notice("")
+            return history, _notice(words.EMPTY), *banners
+        asked, *banners = self._asked([*history[:index], question])
+        return asked, _notice(""), *banners
+
+    def _asked(self, history: list[Message]) -> Asked:
+        """`history`, which ends with a question, with what a red flag anywhere in it calls for."""
+        if not history or history[-1]["role"] != "user":
+            return history, KEEP, KEEP
+        finding = alarm.look(history[:-1], history[-1]["content"][0]["text"])
+        return self._fixed(finding, history) or history, *_banners(finding)
+
+    def _fixed(self, finding: Finding, history: list[Message]) -> list[Message] | None:
+        """`history` with the reply that no model is asked for; None where one may be."""
+        replied = alarm.reply(finding, history, self._backend.info.unreliable)
+        if replied is not None:
+            kind, rules = finding.level.value, ",".join(finding.rules)
+            log.info("run %s ended=%s rules=%s", secrets.token_hex(4), kind, rules)
+        return replied
 
     async def answer(
         self, shown: object, effort: str, length: float, temperature: float, request: gr.Request
@@ -88,12 +122,20 @@ class Page:
         history = panels.history(shown)
         visitor = _visitor(request)
         if not history or history[-1]["role"] != "user" or self._runs.of(visitor) is not None:
+            yield KEEP  # a generator that says nothing at all would empty the conversation
             return
         asked = history[-1]["content"][0]["text"]
         try:
             conversation = Conversation.from_untrusted(history[:-1], asked)
+            finding = alarm.look(history[:-1], asked)
+            # The page's own acts have put it there already; whoever posts to this one has not.
+            if replied := self._fixed(finding, history):
+                yield replied
+                return
             options = _options(effort, length, temperature).within(self._backend.info)
-            run = self._runs.start(visitor, lambda: self._backend.stream(conversation, options))
+            run = self._runs.start(
+                visitor, lambda: self._backend.stream(conversation, options), finding.rules
+            )
         except Busy as busy:
             sentence = words.RESTARTING if self._runs.closing else words.error(busy, "", False)
             yield [*history, panels.refused(sentence)]
@@ -133,6 +175,9 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
     page = Page(backend, runs, settings)
     info = backend.info
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, fill_width=True) as demo:
+        with gr.Column(elem_id="alarms"):
+            emergency = gr.HTML("", elem_id="emergency", padding=False)
+            crisis = gr.HTML("", elem_id="crisis", padding=False)
         gr.HTML(_header(backend), elem_id="masthead", padding=False)
         chat = _transcript()
         # What the script says has a place of its own: it may not touch what Gradio renders.
@@ -173,16 +218,18 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
             ).then(None, [chat], js=SETTLED)
 
         now: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-        asked = gr.on([box.submit, send.click], page.begin, [box, chat], [chat, box, notice], **now)
-        answered(asked)
-        answered(chat.example_select(page.example, [chat], [chat], **now))
-        answered(chat.retry(page.retry, [chat], [chat], **now))
-        answered(chat.option_select(page.choose, [chat, length], [chat, length], **now))
-        answered(chat.edit(page.edit, [chat], [chat, notice], **now))
+        alarms = [emergency, crisis]
+        typed = [box.submit, send.click]
+        answered(gr.on(typed, page.begin, [box, chat], [chat, box, notice, *alarms], **now))
+        answered(chat.example_select(page.example, [chat], [chat, *alarms], **now))
+        answered(chat.retry(page.retry, [chat], [chat, *alarms], **now))
+        answered(chat.option_select(page.choose, [chat, length], [chat, length, *alarms], **now))
+        answered(chat.edit(page.edit, [chat], [chat, notice, *alarms], **now))
         stop.click(page.stop, None, None, **now).then(None, js=STOPPED)
         # A model that is loaded may allow more than could be known of it when the page was built.
         demo.load(page.opened, None, [effort, length, temperature], **now)
-        new.click(lambda: ([], "", _notice("")), None, [chat, box, notice], **now)
+        afresh = [chat, box, notice, *alarms]
+        new.click(lambda: ([], "", _notice(""), "", ""), None, afresh, **now)
     return _queued(demo, settings.max_concurrent_chats)
 
 
@@ -303,6 +350,12 @@ def _disclaimer() -> str:
 
 def _notice(sentence: str) -> str:
     return f'<div role="alert">{escape(sentence)}</div>' if sentence else ""
+
+
+def _banners(finding: Finding) -> tuple[Any, Any]:
+    """The two notices as outputs: what was not found takes nothing away that stands there."""
+    emergency, crisis = alarm.banners(finding)
+    return emergency or KEEP, crisis or KEEP
 
 
 def _options(effort: str, length: float, temperature: float) -> Options:

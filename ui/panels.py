@@ -29,6 +29,8 @@ MAX_MESSAGES = 400
 
 RETRY = "again"
 RETRY_WITH_MORE = "more"
+OTHER = "other"
+"""The choice of a new conversation."""
 
 
 class Part(TypedDict):
@@ -67,6 +69,15 @@ def question(text: str) -> Message:
 def refused(sentence: str) -> Message:
     """The foot under a question that was never asked of the model."""
     return _foot_of("failed", [_note("failed", sentence)], [])
+
+
+def fixed(kind: str, text: str, other: str) -> list[Message]:
+    """A reply that no model wrote, and the way on: `other` names the choice of something else.
+
+    Its mark is `kind` and not an answer's, so that no model is ever shown it as its own.
+    """
+    on: list[Choice] = [{"value": OTHER, "label": other}]
+    return [_message("assistant", text, {"id": kind}), _foot_of(kind, [], on)]
 
 
 def turn(

@@ -39,11 +39,15 @@ class Snapshot:
 
 
 class Run:
-    """Starts at once. Threads: one of its own; `cancel` and `snapshot` may be called from any."""
+    """Starts at once; `rules` are ids, for the log.
 
-    def __init__(self, open_stream: Callable[[], EventStream]) -> None:
+    Threads: one of its own; `cancel` and `snapshot` may be called from any.
+    """
+
+    def __init__(self, open_stream: Callable[[], EventStream], rules: tuple[str, ...] = ()) -> None:
         self.ref = secrets.token_hex(4)
         self._open_stream = open_stream
+        self._rules = ",".join(rules) or "none"
         self._reply = Reply(started=time.monotonic())
         self._error: BackendError | None = None
         self._cancel: EndReason | None = None
@@ -124,7 +128,8 @@ class Run:
         seconds = (reply.ended_at or reply.started) - reply.started
         kind = type(self._error).__name__ if self._error else "none"
         ended = reply.end.value if reply.end else "none"
-        log.info("run %s ended=%s error=%s seconds=%.1f", self.ref, ended, kind, seconds)
+        line = "run %s ended=%s error=%s seconds=%.1f rules=%s"
+        log.info(line, self.ref, ended, kind, seconds, self._rules)
         self._done.set()
         self._wake()
 
@@ -160,13 +165,18 @@ class Runs:
         with self._lock:
             return self._live().get(visitor)
 
-    def start(self, visitor: str, open_stream: Callable[[], EventStream]) -> Run:
-        """A new run. Raises `Busy` where there are too many, or this visitor has one."""
+    def start(
+        self, visitor: str, open_stream: Callable[[], EventStream], rules: tuple[str, ...] = ()
+    ) -> Run:
+        """A new run; `rules` are those that its question set off, for the log.
+
+        Raises `Busy` where there are too many, or this visitor has one.
+        """
         with self._lock:
             running = self._live()
             if self._closing or visitor in running or len(running) >= self._limit:
                 raise Busy("too many runs", retry_after=20)
-            running[visitor] = run = Run(open_stream).start()
+            running[visitor] = run = Run(open_stream, rules).start()
         return run
 
     def _live(self) -> dict[str, Run]:

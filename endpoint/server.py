@@ -93,11 +93,12 @@ class Endpoint:
             await _refuse(route, Refusal(500, "An error of our own."), answer)
         finally:
             log.info(
-                "%s %s seconds=%.2f ref=%s ended=%s",
+                "%s %s seconds=%.2f ref=%s rules=%s ended=%s",
                 path if route else "other",
                 f"{answer.status // 100}xx" if answer.status else "none",
                 time.monotonic() - began,
                 answer.ref,
+                ",".join(answer.safety.get("rules", ())) or "none",
                 answer.ended,
             )
 

@@ -36,16 +36,17 @@
 
   // A reply that no model wrote is there at once; the notice above it was heard before it.
   function supported(shown) {
-    const fixed = shown.at(-2);
-    if (!["crisis", "emergency"].includes(fixed?.metadata?.id)) return;
-    announce(fixed.content[0].text);
-    // Gradio goes to the end of a conversation; this is to be read from its beginning.
-    const questions = document.querySelectorAll("#chat .user-row");
-    setTimeout(() => questions[questions.length - 1]?.scrollIntoView({ block: "start" }), 300);
+    if (fixed(shown)) announce(shown.at(-2).content[0].text);
+  }
+
+  function fixed(shown) {
+    return ["crisis", "emergency"].includes(shown.at(-2)?.metadata?.id);
   }
 
   function settled(shown) {
     const last = shown.at(-1);
+    // Gradio goes to the end of a conversation; this is to be read from its beginning.
+    if (fixed(shown)) setTimeout(() => questions().at(-1)?.scrollIntoView(), 500);
     if (answering && (!last || last.metadata?.id === "foot")) end();
   }
 
@@ -114,9 +115,12 @@
     tell("");
   }
 
+  function questions() {
+    return [...document.querySelectorAll("#chat [data-testid=user]")];
+  }
+
   function asked() {
-    const questions = document.querySelectorAll("#chat [data-testid=user]");
-    return questions[questions.length - 1]?.innerText.replaceAll(DISARMED, "").trim() ?? "";
+    return questions().at(-1)?.innerText.replaceAll(DISARMED, "").trim() ?? "";
   }
 
   function giveBack(text) {

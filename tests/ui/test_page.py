@@ -310,7 +310,7 @@ def test_the_state_line_tells_the_model_and_whether_it_is_ready(
 def test_a_trace_that_is_switched_off_never_reaches_the_browser(
     serve: Serve, visitor: Callable[[str], Visitor]
 ) -> None:
-    someone = visitor(serve(scripted(*WHOLE), show_reasoning=False))
+    someone = visitor(serve(scripted(*WHOLE), show_reasoning="off"))
     received = shown(list(someone.ask("Why?")))
     assert "Rest and fluids." in received
     assert "Let me think" not in received

@@ -36,7 +36,7 @@ def turn(*events: Event, error: BackendError | None = None, now: float = 0.0, **
     for second, event in enumerate(events, start=1):
         reply = reply.apply(event, float(second))
     info = replace(INFO, unreliable=bool(more.get("unreliable")))
-    show = bool(more.get("show", True))
+    show = str(more.get("show", "open"))
     return panels.turn(Snapshot(reply, error, REF), now or len(events), info, show)
 
 
@@ -65,7 +65,7 @@ def test_while_an_endpoint_wakes_the_seconds_are_counted_and_what_goes_on_is_sai
     [panel] = turn(Waiting(Stage.WAKING, 12.3))
     assert panel["metadata"]["title"] == "Waking the model · 12 s"
     assert text(panel) == words.WAKE
-    [hidden] = turn(Waiting(Stage.WAKING, 12.3), show=False)
+    [hidden] = turn(Waiting(Stage.WAKING, 12.3), show="off")
     assert text(hidden) == words.WAKE
     [later] = turn(Waiting(Stage.WAKING, 12.3), Waiting(Stage.READING, 0.1))
     assert text(later) == ""
@@ -176,7 +176,7 @@ def test_a_model_that_cannot_be_trusted_is_called_so_under_every_answer_of_its()
 
 def test_a_hidden_trace_is_nowhere_in_the_page() -> None:
     for events in ([THINK], [THINK, ANSWER], [THINK, ANSWER, Ended(EndReason.FINISHED)]):
-        assert "hm" not in str(turn(*events, show=False))
+        assert "hm" not in str(turn(*events, show="off"))
 
 
 HOSTILE = ["<img src=x onerror=y>", "</div><script>", "<!-- x", "![a](https://x.y/z)", "<style>"]

@@ -22,6 +22,7 @@ from endpoint.legacy import Generate
 from endpoint.openai_reply import models
 from endpoint.refusal import Refusal, refusal_of
 from endpoint.replying import Gone, Replies
+from safety import red_flags
 from settings import Secret
 from ui.logs import place
 
@@ -53,6 +54,7 @@ class Endpoint:
     """
 
     def __init__(self, backend: Backend, key: Secret | None = None, limit: int = 100) -> None:
+        red_flags.read([])  # the rules are loaded now: no question waits for it, faults stop here
         self.runs = Replies(limit)
         self._backend = backend
         self._key = key

@@ -39,9 +39,7 @@ class Sentence:
     asked: bool
 
 
-def meant(
-    words: Sequence[str], found: Iterable[Hit], sets: Words
-) -> list[tuple[Hit, int]]:
+def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> list[tuple[Hit, int]]:
     """The hits of one message that stand, each with the number of its sentence."""
     sentences = list(_sentences(words, found))
     said = set(_unquoted(words))

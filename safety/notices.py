@@ -76,9 +76,9 @@ def languages() -> tuple[str, ...]:
 
 
 def language_of(rules: tuple[str, ...]) -> str:
-    """The language of a message as the ids of its rules end, such as `.es`; else English."""
+    """The language of a message as the ids of its rules end, such as `-es`; else English."""
     for rule in rules:
-        ending = rule.rpartition(".")[2]
+        ending = rule[-2:] if rule[-3:-2] in (".", "-") else ""
         if ending in _texts():
             return ending
     return ENGLISH

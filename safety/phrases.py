@@ -198,9 +198,7 @@ def _arrive(
         _keep(after, room, start, reached)
 
 
-def _keep(
-    node: _Node, room: int, start: int, reached: dict[int, tuple[_Node, int, int]]
-) -> None:
+def _keep(node: _Node, room: int, start: int, reached: dict[int, tuple[_Node, int, int]]) -> None:
     """The branch `node`, once: with the most room, then from the nearest start."""
     known = reached.get(node.number)
     if known is None or (room, start) > known[1:]:

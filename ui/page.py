@@ -56,7 +56,8 @@ class Page:
         Whatever becomes of the question, a red flag in it is answered by its notice.
         """
         history = panels.history(shown)
-        banners = _banners(alarm.look(history, text))
+        finding = await _look(history, text)
+        banners = _banners(finding)
         if self._runs.of(_visitor(request)) is not None:
             return KEEP, KEEP, _notice(words.STILL_ANSWERING), *banners
         try:
@@ -66,14 +67,15 @@ class Page:
         except QuestionTooLong as fault:
             sentence = words.LONG.format(n=fault.length, max=fault.limit)
             return KEEP, KEEP, _notice(sentence), *banners
-        asked, *banners = self._asked([*history, question])
-        return asked, "", _notice(""), *banners
+        history = [*history, question]
+        return self._fixed(finding, history) or history, "", _notice(""), *banners
 
     async def example(self, shown: object, picked: gr.SelectData) -> Asked:
-        return self._asked([*panels.history(shown), panels.question(picked.value["text"])])
+        question = panels.question(picked.value["text"])
+        return await self._again([*panels.history(shown), question])
 
     async def retry(self, shown: object, picked: gr.RetryData) -> Asked:
-        return self._asked(_up_to_question(panels.history(shown), _index(picked.index)))
+        return await self._again(_up_to_question(panels.history(shown), _index(picked.index)))
 
     async def choose(
         self, shown: object, length: float, picked: gr.SelectData
@@ -81,15 +83,17 @@ class Page:
         """The buttons under a reply: ask again, again with more room, or something else."""
         if picked.value == panels.OTHER:
             return [], KEEP, "", ""
-        asked = self._asked(_up_to_question(panels.history(shown), _index(picked.index)))
+        history = _up_to_question(panels.history(shown), _index(picked.index))
+        asked, *banners = await self._again(history)
         if picked.value != panels.RETRY_WITH_MORE:
-            return asked[0], KEEP, *asked[1:]
-        return asked[0], min(2 * length, self._backend.info.max_new_tokens), *asked[1:]
+            return asked, KEEP, *banners
+        return asked, min(2 * length, self._backend.info.max_new_tokens), *banners
 
     async def edit(self, shown: object, edited: gr.EditData) -> tuple[Any, Any, Any, Any]:
         """Ask the edited question in the place of the old one; what came after it goes."""
         history, index, text = panels.history(shown), _index(edited.index), str(edited.value)
-        banners = _banners(alarm.look(history[:index], text))
+        finding = await _look(history[:index], text)
+        banners = _banners(finding)
         try:
             question = panels.question(checked(text))
         except QuestionTooLong as fault:
@@ -97,14 +101,14 @@ class Page:
             return history, _notice(sentence), *banners
         except EmptyQuestion:
             return history, _notice(words.EMPTY), *banners
-        asked, *banners = self._asked([*history[:index], question])
-        return asked, _notice(""), *banners
+        history = [*history[:index], question]
+        return self._fixed(finding, history) or history, _notice(""), *banners
 
-    def _asked(self, history: list[Message]) -> Asked:
+    async def _again(self, history: list[Message]) -> Asked:
         """`history`, which ends with a question, with what a red flag anywhere in it calls for."""
         if not history or history[-1]["role"] != "user":
             return history, KEEP, KEEP
-        finding = alarm.look(history[:-1], history[-1]["content"][0]["text"])
+        finding = await _look(history[:-1], history[-1]["content"][0]["text"])
         return self._fixed(finding, history) or history, *_banners(finding)
 
     def _fixed(self, finding: Finding, history: list[Message]) -> list[Message] | None:
@@ -127,7 +131,7 @@ class Page:
         asked = history[-1]["content"][0]["text"]
         try:
             conversation = Conversation.from_untrusted(history[:-1], asked)
-            finding = alarm.look(history[:-1], asked)
+            finding = await _look(history[:-1], asked)
             # The page's own acts have put it there already; whoever posts to this one has not.
             if replied := self._fixed(finding, history):
                 yield replied
@@ -350,6 +354,11 @@ def _disclaimer() -> str:
 
 def _notice(sentence: str) -> str:
     return f'<div role="alert">{escape(sentence)}</div>' if sentence else ""
+
+
+async def _look(history: list[Message], text: str) -> Finding:
+    # In a thread: of the longest conversations nobody else has to wait for the end.
+    return await asyncio.to_thread(alarm.look, history, text)
 
 
 def _banners(finding: Finding) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from backend.base import Backend, Failed
+from safety import red_flags
 from settings import Settings
 from ui import panels, patches, words
 from ui.guard import Guard
@@ -40,6 +41,7 @@ def create_app(backend: Backend, why: str, settings: Settings) -> Service:
 
 async def _create_app(backend: Backend, why: str, settings: Settings) -> Service:
     patches.apply()
+    red_flags.read([])  # the rules are loaded now: no question waits for it, and faults stop here
     runs = Runs(settings.max_concurrent_chats)
     page = build_page(backend, why, runs, settings)
     parent = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)

@@ -1,4 +1,4 @@
-"""The fixed texts and numbers: whole, in every language and region, and chosen as they should be."""
+"""The fixed texts and numbers: whole in every language and region, and chosen as they should."""
 
 from __future__ import annotations
 

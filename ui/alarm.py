@@ -45,7 +45,7 @@ def reply(finding: Finding, history: list[Message], unreliable: bool) -> list[Me
     if finding.level is Level.CRISIS:
         history = [m for m in history if m["metadata"]["id"] != panels.ANALYSIS]
     other = word("other", language_of(finding.rules))
-    return [*history, *panels.fixed(kind, text, other)]
+    return [*history, panels.fixed(kind, text, other)]
 
 
 def banners(finding: Finding) -> tuple[str | None, str | None]:

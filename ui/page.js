@@ -36,18 +36,18 @@
 
   // A reply that no model wrote is there at once; the notice above it was heard before it.
   function supported(shown) {
-    if (fixed(shown)) announce(shown.at(-2).content[0].text);
+    if (fixed(shown)) announce(shown.at(-1).content[0].text);
   }
 
   function fixed(shown) {
-    return ["crisis", "emergency"].includes(shown.at(-2)?.metadata?.id);
+    return ["crisis", "emergency"].includes(shown.at(-1)?.metadata?.id);
   }
 
   function settled(shown) {
     const last = shown.at(-1);
     // Gradio goes to the end of a conversation; this is to be read from its beginning.
     if (fixed(shown)) setTimeout(() => questions().at(-1)?.scrollIntoView(), 500);
-    if (answering && (!last || last.metadata?.id === "foot")) end();
+    if (answering && (!last || last.metadata?.id === "foot" || fixed(shown))) end();
   }
 
   function end() {

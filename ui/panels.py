@@ -71,13 +71,14 @@ def refused(sentence: str) -> Message:
     return _foot_of("failed", [_note("failed", sentence)], [])
 
 
-def fixed(kind: str, text: str, other: str) -> list[Message]:
+def fixed(kind: str, text: str, other: str) -> Message:
     """A reply that no model wrote, and the way on: `other` names the choice of something else.
 
     Its mark is `kind` and not an answer's, so that no model is ever shown it as its own.
     """
-    on: list[Choice] = [{"value": OTHER, "label": other}]
-    return [_message("assistant", text, {"id": kind}), _foot_of(kind, [], on)]
+    said = _message("assistant", text, {"id": kind})
+    said["options"] = [{"value": OTHER, "label": other}]
+    return said
 
 
 def turn(

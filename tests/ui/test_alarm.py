@@ -103,7 +103,8 @@ def test_a_notice_stands_before_the_first_token_and_within_300_milliseconds(
     took: list[float] = []
     for text in [EMERGENCY, MINIMISED, CRISIS, BOTH, EMERGENCY]:
         took.append(seconds_to_notice(page, text))
-        answered(page)
+        expect(page.locator("#chat .bot-row").last).to_be_visible()
+        expect(page.locator("body")).not_to_have_class(re.compile("answering"))
         page.click("#new")
         expect(page.locator("#alarms .alarm")).to_have_count(0)
     # The middle of five: this machine may be doing something else as well.
@@ -163,6 +164,7 @@ def test_the_notice_comes_while_the_server_is_going_down(
     updates = someone.ask("What is a stroke?")
     next(update for update in updates if "thought0" in shown([update]))
     serving.signal(signal.SIGTERM)
+    wait_until(lambda: someone.http.get("/readyz").status_code == 503, 5.0)
     ask(page, EMERGENCY)
     expect(emergency(page)).to_be_visible()
     expect(page.locator("#chat .foot")).to_contain_text(words.RESTARTING)
@@ -291,7 +293,8 @@ def test_the_numbers_are_those_of_the_region_chosen_and_the_choice_stays_in_the_
     page = open_page(serve(scripted(*WHOLE)))
     requests: list[str] = []
     ask(page, BOTH)
-    expect(crisis(page)).to_be_visible()
+    expect(page.locator("#chat")).to_contain_text(fixed(Level.CRISIS))
+    page.wait_for_timeout(1_000)
     page.on("request", lambda request: requests.append(request.url))
     for number in ("112", "911", "999"):
         expect(emergency(page).locator(f'a[href="tel:{number}"]').first).to_be_visible()

@@ -22,7 +22,7 @@ class Answer:
         self.ended = "none"
         """How the reply ended, in a word of ours, for the log."""
         self.safety: dict[str, Any] = {}
-        """What was found in the conversation, for the reply: empty until it was looked at."""
+        """What was found in the conversation, for the reply: empty where nothing was."""
 
     async def json(
         self, body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None

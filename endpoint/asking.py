@@ -17,6 +17,7 @@ from endpoint.fixed import Fixed, safety_field
 from endpoint.replying import Gone, Replies, Replying
 from endpoint.stop import Stops
 from safety import red_flags
+from safety.finding import Level
 from safety.notices import fixed_reply
 
 LOOK_SECONDS = 10.0
@@ -42,7 +43,8 @@ class Asking:
         # In a thread: the longest conversations take longer than others may be kept waiting.
         finding = await asyncio.to_thread(red_flags.assess, conversation)
         text = fixed_reply(finding, self.backend.info.unreliable)
-        answer.safety = safety_field(finding, asked=text is None)
+        if finding.level is not Level.NONE:
+            answer.safety = safety_field(finding, asked=text is None)
         if text is not None:
             yield Fixed(text)
             return

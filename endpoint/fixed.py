@@ -1,4 +1,4 @@
-"""The `safety` field of every reply, and the reply that is given where no model is asked."""
+"""The `safety` field of a reply to a red flag, and the reply where no model is asked."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ class Fixed:
 
 
 def safety_field(finding: Finding, asked: bool) -> dict[str, Any]:
-    """What was found in the conversation; `asked` is whether a model answers it.
+    """What was found in the conversation, where something was; `asked`: whether a model answers.
 
-    `notice` is there where something was found: of a crisis that is an emergency too, the
-    crisis's. Its numbers are those for somebody whose region is not known.
+    Of a crisis that is an emergency too, `notice` is the crisis's. Its numbers are those for
+    somebody whose region is not known.
     """
-    field: dict[str, Any] = {
+    return {
         "level": finding.level.value,
         "emergency": finding.emergency,
         "rules": list(finding.rules),
         "asked": asked,
+        "notice": _notice(notices(finding)[-1]),
     }
-    found = notices(finding)
-    return {**field, "notice": _notice(found[-1])} if found else field
 
 
 def _notice(notice: Notice) -> dict[str, Any]:

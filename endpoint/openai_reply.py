@@ -31,7 +31,8 @@ class Chunks:
 
     def opening(self, safety: dict[str, Any]) -> bytes:
         """The first chunk: whose words these are, and what was found in the conversation."""
-        return self._chunk({"role": "assistant", "content": ""}, beside={"safety": safety})
+        beside = {"safety": safety} if safety else {}
+        return self._chunk({"role": "assistant", "content": ""}, beside=beside)
 
     def told(self, event: Event) -> bytes:
         """The chunks of one event, none or more."""

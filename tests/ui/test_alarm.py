@@ -8,6 +8,7 @@ import signal
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -15,12 +16,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from backend.base import Busy, Failed, NotReady, Unreachable
+from backend.policy import Policy
+from backend.remote import RemoteBackend
 from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import MAX_QUESTION_CHARS
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage
 from safety.finding import Finding, Level
 from safety.notices import fixed_reply, notices, word
+from settings import Settings
+from tests import behaviours as do
 from tests.conftest import Program, Serve, wait_until
+from tests.faults import FaultServer
 from tests.ui.conftest import Open
 from tests.visitor import Visitor, shown
 from ui import words
@@ -258,6 +264,35 @@ def test_whoever_calls_the_pages_function_by_hand_reaches_no_model_either(
     said = shown(list(someone.ask(CRISIS)))
     assert fixed(Level.CRISIS) in said
     assert backend.asked == []
+
+
+@pytest.mark.parametrize(("text", "posts"), [(EMERGENCY, 1), (CRISIS, 0), (BOTH, 0)])
+def test_an_endpoint_is_posted_to_once_in_an_emergency_and_never_in_a_crisis(
+    serve: Serve, open_page: Open, text: str, posts: int
+) -> None:
+    with FaultServer() as upstream:
+        upstream.behave(do.stream(*do.WHOLE))
+        with closing(RemoteBackend(Settings(modal_endpoint=upstream.url()))) as backend:
+            page = open_page(serve(backend))
+            ask(page, text)
+            expect(page.locator("#alarms .alarm").first).to_be_visible()
+            expect(page.locator("#chat")).to_contain_text(
+                do.ANSWER if posts else fixed(Level.CRISIS)
+            )
+            page.wait_for_timeout(300)
+            assert sum(request.method == "POST" for request in upstream.requests) == posts
+
+
+def test_the_notice_stays_where_the_endpoint_is_down(serve: Serve, open_page: Open) -> None:
+    with FaultServer() as upstream:
+        upstream.refuse(None)
+        settings = Settings(modal_endpoint=upstream.url())
+        with closing(RemoteBackend(settings, Policy().scaled(1 / 20))) as backend:
+            page = open_page(serve(backend))
+            ask(page, EMERGENCY)
+            expect(emergency(page)).to_be_visible()
+            expect(page.locator("#chat .foot")).to_contain_text("The model cannot be reached")
+            expect(emergency(page)).to_be_visible()
 
 
 def test_an_untrusted_model_is_not_asked_in_an_emergency(serve: Serve, open_page: Open) -> None:

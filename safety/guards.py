@@ -114,7 +114,7 @@ def _covered(sentence: Sentence) -> set[int]:
 
 def _figure(hit: Hit, sentence: Sentence) -> bool:
     figures = sentence.guards.get("figure", ())
-    return any(hit.start < figure.end and figure.start < hit.end for figure in figures)
+    return any(figure.start <= hit.start and hit.end <= figure.end for figure in figures)
 
 
 def negated(
@@ -150,7 +150,7 @@ def negated(
 
 def _long_ago(words: Sequence[str], hit: Hit, sentence: Sentence, sets: Words) -> bool:
     marks = sentence.guards.get("past", ())
-    if not marks or "present" in sentence.guards or "now" in sentence.guards:
+    if not marks or "present" in sentence.guards:
         return False
     for mark in marks:
         if hit.start < mark.end:

@@ -22,6 +22,8 @@ class Words:
     negators: frozenset[str]
     passing: frozenset[str]
     """Words that may stand between a negation and what it negates."""
+    after: frozenset[str]
+    """Words that negate what stands before them."""
     past_verbs: frozenset[str]
     asking: frozenset[str]
     """Words that begin a question."""
@@ -92,9 +94,12 @@ def _unquoted(words: Sequence[str]) -> Iterator[str]:
 
 
 def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
+    """An invented patient: told by an exam's question, or by how the case is written."""
     asked = any("exam" in sentence.guards for sentence in sentences)
-    case = any("vignette" in sentence.guards for sentence in sentences)
-    return (asked or case) and (not first_person or (asked and case))
+    opened = any("case_opening" in sentence.guards for sentence in sentences)
+    told = any("case" in sentence.guards for sentence in sentences)
+    case = opened and told
+    return (asked or case) and not first_person or (asked and (opened or told))
 
 
 def _out_of_a_book(
@@ -127,6 +132,8 @@ def negated(
     if len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil"):
         if len(after) == 2 or after[2] in MARKS:
             return True
+    if any(word in sets.after for word in after[:2]):
+        return True
     listed = any(word in ("or", "nor") for word in words[hit.start - 1 : hit.end + 1])
     listed = listed or "or" in words[hit.end : hit.end + 4]
     strange = 0

@@ -24,6 +24,8 @@ from safety.normalise import SENTENCE_ENDS
 
 _GAPS = {"..": 3, "...": 6}
 _NUMBER = re.compile(r"#\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
+_COMMA = 3
+"""How many words a comma counts as, where one stands in a gap."""
 _MOST = 400
 """More ways to read one phrase are a slip of its author."""
 
@@ -114,8 +116,8 @@ class Phrases:
                         _arrive(following, start, at, reached, found)
                 if word in small:
                     _keep(node, room, start, reached)
-                elif room:
-                    _keep(node, room - 1, start, reached)
+                elif room >= (cost := _COMMA if word == "," else 1):
+                    _keep(node, room - cost, start, reached)
             for number in its:
                 following = root.get(number)
                 if following is not None:
@@ -142,10 +144,14 @@ class Phrases:
         found = [[step for part in parts for step in part] for parts in product(*choices)]
         if len(found) > _MOST:
             raise PhraseError(f"The phrase {phrase!r} can be read in {len(found)} ways.")
+        words = [element for element in phrase.split() if element not in _GAPS]
         for steps in found:
-            if not steps or isinstance(steps[0], int) or isinstance(steps[-1], int):
-                if not exact:  # "he .. fell" says nothing without its small word
+            alone = len(steps) == 1 and len(words) > 1
+            if not steps or alone or isinstance(steps[0], int) or isinstance(steps[-1], int):
+                if not exact:  # "he .. fell" and "my note" say nothing without their small word
                     return self._read(phrase, exact=True)
+                if alone:
+                    continue
                 raise PhraseError(f"The phrase {phrase!r} does not begin and end with a word.")
         return found
 

@@ -22,6 +22,8 @@ class Words:
     negators: frozenset[str]
     passing: frozenset[str]
     """Words that may stand between a negation and what it negates."""
+    after: frozenset[str]
+    """Words that negate what stands before them."""
     past_verbs: frozenset[str]
     asking: frozenset[str]
     """Words that begin a question."""
@@ -90,9 +92,13 @@ def _unquoted(words: Sequence[str]) -> Iterator[str]:
 
 
 def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
+    """An invented patient: told by an exam's question, or by how the case is written."""
     asked = any("exam" in sentence.guards for sentence in sentences)
-    case = any("vignette" in sentence.guards for sentence in sentences)
-    return (asked or case) and (not first_person or (asked and case))
+    opened = any("case_opening" in sentence.guards for sentence in sentences)
+    told = any("case" in sentence.guards for sentence in sentences)
+    first = sentences[0].guards.get("case_opening", ()) if sentences else ()
+    case = opened and told or any(hit.start == 0 for hit in first)
+    return (asked or case) and not first_person or (asked and (opened or told))
 
 
 def _out_of_a_book(
@@ -112,7 +118,7 @@ def _covered(sentence: Sentence) -> set[int]:
 
 def _figure(hit: Hit, sentence: Sentence) -> bool:
     figures = sentence.guards.get("figure", ())
-    return any(hit.start < figure.end and figure.start < hit.end for figure in figures)
+    return any(figure.start <= hit.start and hit.end <= figure.end for figure in figures)
 
 
 def negated(
@@ -125,6 +131,8 @@ def negated(
     if len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil"):
         if len(after) == 2 or after[2] in MARKS:
             return True
+    if any(word in sets.after for word in after[:2]):
+        return True
     listed = any(word in ("or", "nor") for word in words[hit.start - 1 : hit.end + 1])
     listed = listed or "or" in words[hit.end : hit.end + 4]
     strange = 0
@@ -148,7 +156,7 @@ def negated(
 
 def _long_ago(words: Sequence[str], hit: Hit, sentence: Sentence, sets: Words) -> bool:
     marks = sentence.guards.get("past", ())
-    if not marks or "present" in sentence.guards or "now" in sentence.guards:
+    if not marks or "present" in sentence.guards:
         return False
     for mark in marks:
         if hit.start < mark.end:

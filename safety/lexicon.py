@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from safety.normalise import MARKS, plain, tokens
+from safety.normalise import MARKS, tokens
 from safety.typos import Typos, real_words
 
 Word = tuple[str, ...]
 """How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`."""
 
+_PLAIN = re.compile("[a-z]+")
 _ENDINGS = ("", "s", "ing", "ed")
 
 
@@ -114,11 +116,13 @@ class Lexicon:
             found |= {number for low, high, number in self._ranges if low <= value <= high}
         return tuple(found)
 
-
-def spelled(word: str, same: Mapping[str, str]) -> list[str]:
-    """A word of a phrase in the form that a text's words have; a Chinese one is several."""
-    star = word.endswith("*")
-    parts = [same.get(token, token) for token in tokens(plain(word.rstrip("*")))]
-    if star and parts:
-        parts[-1] += "*"
-    return parts
+    def spelled(self, word: str) -> list[str]:
+        """A phrase's word in the form that a text's words have; a Chinese one is several."""
+        stem = word.rstrip("*")
+        if _PLAIN.fullmatch(stem):
+            parts = [self.same.get(stem, stem)]
+        else:
+            parts = [self.same.get(token, token) for token in tokens(stem)]
+        if len(stem) < len(word) and parts:
+            parts[-1] = (stem if len(parts) == 1 and _PLAIN.fullmatch(stem) else parts[-1]) + "*"
+        return parts

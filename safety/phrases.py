@@ -14,14 +14,18 @@ A phrase does not reach over the end of a sentence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from safety.lexicon import Lexicon, Word, spelled
+from safety.lexicon import Lexicon, Word
 from safety.normalise import SENTENCE_ENDS
 
 _GAPS = {"..": 3, "...": 6}
+_NUMBER = re.compile(r"#\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
+_COMMA = 3
+"""How many words a comma counts as, where one stands in a gap."""
 _MOST = 400
 """More ways to read one phrase are a slip of its author."""
 
@@ -72,6 +76,7 @@ class Phrases:
         self._dropped = frozenset(dropped)
         self._count = 1
         self._root = _Node(0)
+        self._spelled: dict[str, list[str]] = {}
         self._expanded: dict[str, tuple[Word, list[list[Step]]]] = {}
 
     def add(self, name: str, phrase: str, exact: bool = False) -> None:
@@ -111,8 +116,8 @@ class Phrases:
                         _arrive(following, start, at, reached, found)
                 if word in small:
                     _keep(node, room, start, reached)
-                elif room:
-                    _keep(node, room - 1, start, reached)
+                elif room >= (cost := _COMMA if word == "," else 1):
+                    _keep(node, room - cost, start, reached)
             for number in its:
                 following = root.get(number)
                 if following is not None:
@@ -139,10 +144,14 @@ class Phrases:
         found = [[step for part in parts for step in part] for parts in product(*choices)]
         if len(found) > _MOST:
             raise PhraseError(f"The phrase {phrase!r} can be read in {len(found)} ways.")
+        words = [element for element in phrase.split() if element not in _GAPS]
         for steps in found:
-            if not steps or isinstance(steps[0], int) or isinstance(steps[-1], int):
-                if not exact:  # "he .. fell" says nothing without its small word
+            alone = len(steps) == 1 and len(words) > 1
+            if not steps or alone or isinstance(steps[0], int) or isinstance(steps[-1], int):
+                if not exact:  # "he .. fell" and "my note" say nothing without their small word
                     return self._read(phrase, exact=True)
+                if alone:
+                    continue
                 raise PhraseError(f"The phrase {phrase!r} does not begin and end with a word.")
         return found
 
@@ -155,17 +164,25 @@ class Phrases:
                 singles, phrases = self._list(form[1:], phrase)
                 single += singles
                 several += phrases
-            elif form.startswith("#"):
-                single.append(form)
-            else:
-                parts = spelled(form.replace("_", " "), self._lexicon.same)
-                if not parts:
-                    raise PhraseError(f"The phrase {phrase!r} has {form!r}, which is no word.")
-                if len(parts) > 1:
-                    several.append([(part,) for part in parts])
-                elif exact or "|" in written or parts[0] not in self._dropped:
-                    single.append(parts[0])
+                continue
+            parts = self._parts(form, phrase)
+            if len(parts) > 1:
+                several.append([(part,) for part in parts])
+            elif exact or "|" in written or parts[0] not in self._dropped:
+                single.append(parts[0])
         return ([[tuple(dict.fromkeys(single))]] if single else []) + several
+
+    def _parts(self, form: str, phrase: str) -> list[str]:
+        """The words of `form`: one, or several for `black_widow` and for Chinese."""
+        known = self._spelled.get(form)
+        if known is None:
+            known = []
+            for part in form.split("_"):
+                known += [part] if _NUMBER.fullmatch(part) else self._lexicon.spelled(part)
+            if not known:
+                raise PhraseError(f"The phrase {phrase!r} has {form!r}, which is no word.")
+            self._spelled[form] = known
+        return known
 
     def _list(self, name: str, phrase: str) -> tuple[Word, list[list[Step]]]:
         if name not in self._lists:

@@ -7,7 +7,7 @@ do is measured in `docs/safety.md`. Asks no model, keeps nothing, and gives the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from chat.conversation import Conversation, Role
 from safety.finding import NOTHING, Finding, Level
@@ -15,7 +15,10 @@ from safety.guards import meant
 from safety.rules import Rule, Rules, load
 
 Place = tuple[int, int]
-"""A message and a sentence in it, by number."""
+"""A message, and a sentence, counted from the first message on."""
+
+NEAR = 6
+"""Sentences that the parts of one finding may be apart."""
 
 
 def assess(conversation: Conversation) -> Finding:
@@ -36,27 +39,59 @@ def read(texts: Sequence[str]) -> Finding:
 
 def find(rules: Rules, texts: Sequence[str]) -> list[Rule]:
     """The rules that fire on `texts`, in the order of the file."""
-    places: dict[str, set[Place]] = {}
+    places: dict[str, list[Place]] = {}
+    sentences = 0
     for message, text in enumerate(texts):
         words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
-        for hit, sentence in meant(words, rules.phrases.find(words, numbers), rules.sets):
-            places.setdefault(hit.name, set()).add((message, sentence))
-    if not places:
-        return []
-    return [rule for rule in rules.rules if _fires(rule, places)]
+        hits = meant(words, rules.phrases.find(words, numbers), rules.sets)
+        for hit, sentence in hits:
+            known = places.setdefault(hit.name, [])
+            place = (message, sentences + sentence)
+            if not known or known[-1] != place:
+                known.append(place)
+        sentences += hits[-1][1] + 1 if hits else 1
+    return [rule for rule in rules.rules if _fires(rule, places)] if places else []
 
 
-def _fires(rule: Rule, places: dict[str, set[Place]]) -> bool:
-    groups = [_anywhere(group, places, rule) for group in rule.all]
-    together = set.intersection(*groups)
-    if rule.unless:
-        together -= _anywhere(rule.unless, places, rule)
-    return bool(together)
+def _fires(rule: Rule, places: dict[str, list[Place]]) -> bool:
+    """Whether all of the rule's concepts are near each other, and none of its `unless`."""
+    groups: list[list[Place]] = []
+    for names in rule.all:
+        found = sorted({place for name in names for place in places.get(name, ())})
+        if not found:
+            return False
+        groups.append(found)
+    kept_from = [place for name in rule.unless for place in places.get(name, ())]
+    for window in _windows(groups, rule):
+        if not any(_near(place, window, rule) for place in kept_from):
+            return True
+    return False
 
 
-def _anywhere(names: Sequence[str], places: dict[str, set[Place]], rule: Rule) -> set[Place]:
-    """Where any of the concepts is found, as fine as the rule's reach tells places apart."""
-    found = [place for name in names for place in places.get(name, ())]
+def _windows(groups: list[list[Place]], rule: Rule) -> Iterator[tuple[Place, Place]]:
+    """First and last place of each way to find all groups within the rule's reach; linear."""
+    at = [0] * len(groups)
+    while True:
+        heads = [group[i] for group, i in zip(groups, at, strict=True)]
+        first, last = min(heads), max(heads)
+        if _reach(first, last, rule):
+            yield first, last
+        behind = heads.index(first)
+        at[behind] += 1
+        if at[behind] == len(groups[behind]):
+            return
+
+
+def _reach(first: Place, last: Place, rule: Rule) -> bool:
     if rule.within == "sentence":
-        return set(found)
-    return {(place[0] if rule.within == "message" else 0, 0) for place in found}
+        return first == last
+    if rule.within == "message" and first[0] != last[0]:
+        return False
+    return last[1] - first[1] <= NEAR
+
+
+def _near(place: Place, window: tuple[Place, Place], rule: Rule) -> bool:
+    first, last = window
+    if rule.within == "sentence":
+        return place == first
+    return first[1] - NEAR <= place[1] <= last[1] + NEAR

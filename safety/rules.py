@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from safety.finding import Level
 from safety.guards import PREFIX, Words
-from safety.lexicon import Lexicon, spelled
+from safety.lexicon import Lexicon
 from safety.phrases import PhraseError, Phrases
 
 FILE = Path(__file__).with_name("red_flags.toml")
@@ -63,7 +63,7 @@ def parse(text: str) -> Rules:
         raise RuleError(f"The rules' file is not valid TOML: {error}.") from None
     same = {form: word for word, forms in _lists(file, "same").items() for form in forms}
     lexicon = Lexicon(same)
-    sets = {name: frozenset(_words(words, same)) for name, words in _lists(file, "sets").items()}
+    sets = {name: frozenset(_words(words, lexicon)) for name, words in _lists(file, "sets").items()}
     phrases = Phrases(lexicon, _lists(file, "lists"), sets["small"], sets["dropped"])
     concepts = _table(file, "concepts")
     for name, group in concepts.items():
@@ -98,9 +98,9 @@ def _split(written: object) -> list[str]:
     return [entry for line in kept for each in line.split(",") if (entry := each.strip())]
 
 
-def _words(entries: Iterable[str], same: Mapping[str, str]) -> Iterable[str]:
+def _words(entries: Iterable[str], lexicon: Lexicon) -> Iterable[str]:
     for entry in entries:
-        yield from spelled(entry, same)
+        yield from lexicon.spelled(entry)
 
 
 def _add(phrases: Phrases, name: str, group: Mapping[str, Any], exact: bool) -> None:

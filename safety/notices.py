@@ -76,11 +76,13 @@ def languages() -> tuple[str, ...]:
 
 
 def language_of(rules: tuple[str, ...]) -> str:
-    """The language of a message as the ids of its rules end, such as `-es`; else English."""
-    for rule in rules:
-        ending = rule[-2:] if rule[-3:-2] in (".", "-") else ""
-        if ending in _texts():
-            return ending
+    """The language of a message, where only rules of other languages than English fired on it.
+
+    Of several the last: words that two languages share are in the rules of both.
+    """
+    languages = {texts["rule"]: language for language, texts in _texts().items()}
+    if all(rule in languages for rule in rules):
+        return languages[rules[-1]] if rules else ENGLISH
     return ENGLISH
 
 

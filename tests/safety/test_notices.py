@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from safety import notices, numbers
+from safety import notices, numbers, red_flags
 from safety.finding import NOTHING, Finding, Level
 from safety.numbers import ANY, Line, regions
 
@@ -40,21 +40,34 @@ def test_a_model_is_asked_in_an_emergency_only_where_it_is_reliable_and_in_a_cri
     assert notices.fixed_reply(CRISIS, False, again=True) != notices.fixed_reply(CRISIS, False)
 
 
+WRITTEN = {
+    "I want to kill myself tonight.": "en",
+    "I feel suicidal.": "en",
+    "Quiero suicidarme esta noche": "es",
+    "Ich will mich umbringen": "de",
+    "Je veux me suicider": "fr",
+    "Kendimi öldürmek istiyorum": "tr",
+    "मैं आत्महत्या करना चाहता हूँ": "hi",
+    "我想自杀": "zh",
+}
+
+
 def test_the_texts_are_in_the_language_that_the_rule_tells_and_else_in_english() -> None:
-    for language in notices.languages():
-        told = Finding(Level.CRISIS, (f"suicide.{language}",))
-        [notice] = notices.notices(told)
-        assert notice.language == language
-    [english] = notices.notices(CRISIS)
-    assert english.language == "en"
-    said = {notices.fixed_reply(Finding(Level.CRISIS, (f"a.{x}",)), False) for x in
-            notices.languages()}  # fmt: skip
+    for text, language in WRITTEN.items():
+        found = red_flags.read([text])
+        assert found.level is Level.CRISIS, text
+        [notice] = notices.notices(found)
+        assert (text, notice.language) == (text, language)
+    assert {*WRITTEN.values()} == {*notices.languages()}
+    said = {notices.fixed_reply(red_flags.read([text]), False) for text in WRITTEN}
     assert len(said) == len(notices.languages()) >= 7
 
 
 @pytest.mark.parametrize("language", notices.languages())
 def test_every_language_has_every_part(language: str) -> None:
     texts = tomllib.loads(notices.FILE.read_text("utf-8"))
+    assert bool(texts[language].pop("rule")) is (language != "en")
+    texts["en"].pop("rule", None)
     assert texts[language].keys() == texts["en"].keys()
     for part, words in texts[language].items():
         assert words.keys() == texts["en"][part].keys()

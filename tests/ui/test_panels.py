@@ -174,6 +174,18 @@ def test_a_model_that_cannot_be_trusted_is_called_so_under_every_answer_of_its()
     assert words.unreliable(INFO) not in foot(turn(THINK, ANSWER, Ended(EndReason.FINISHED)))
 
 
+def test_a_folded_panel_is_closed_from_the_start_and_has_the_trace_inside() -> None:
+    for events in ([Waiting(Stage.READING, 0.1)], [THINK], [THINK, ANSWER]):
+        panel = turn(*events, show="folded")[0]
+        assert panel["metadata"]["status"] == "done"
+        assert text(panel) == ("hm" if THINK in events else "")
+    [panel] = turn(THINK, now=75.0, show="folded")
+    assert panel["metadata"]["title"] == "Thinking · 1 min 14 s"
+    assert panel["metadata"]["log"] == words.UNVERIFIED
+    [waking] = turn(Waiting(Stage.WAKING, 12.3), show="folded")
+    assert (text(waking), waking["metadata"]["status"]) == (words.WAKE, "pending")
+
+
 def test_a_hidden_trace_is_nowhere_in_the_page() -> None:
     for events in ([THINK], [THINK, ANSWER], [THINK, ANSWER, Ended(EndReason.FINISHED)]):
         assert "hm" not in str(turn(*events, show="off"))

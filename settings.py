@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 BACKENDS = ("auto", "remote", "local", "embedded")
 CONTRACTS = ("openai", "legacy")
+REASONING = ("open", "folded", "off")
 OWN_ADAPTER: Literal["default"] = "default"
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -74,7 +75,8 @@ class Settings:
     hf_token: Secret | None = None
     host: str = "127.0.0.1"
     port: int = 7860
-    show_reasoning: bool = True
+    show_reasoning: str = "open"
+    """The trace: open while it is written, folded until the visitor opens it, or never sent."""
     wake_on_load: bool = False
     """Whether opening the page wakes an endpoint that sleeps, which costs its owner money."""
     max_concurrent_chats: int = 100
@@ -121,7 +123,7 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
         # A host that sets PORT routes to this process from outside, so it must listen there.
         host=read("HOST", _text, ALL_INTERFACES if "PORT" in values else plain.host),
         port=read("PORT", _whole(1, 65_535), plain.port),
-        show_reasoning=read("SHOW_REASONING", _switch, plain.show_reasoning),
+        show_reasoning=read("SHOW_REASONING", _one_of(REASONING), plain.show_reasoning),
         wake_on_load=read("WAKE_ON_LOAD", _switch, plain.wake_on_load),
         max_concurrent_chats=read(
             "MAX_CONCURRENT_CHATS", _whole(1, 1_000), plain.max_concurrent_chats

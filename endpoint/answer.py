@@ -21,11 +21,15 @@ class Answer:
         """None while nothing was sent, so that any status is still possible."""
         self.ended = "none"
         """How the reply ended, in a word of ours, for the log."""
+        self.safety: dict[str, Any] = {}
+        """What was found in the conversation, for the reply: empty where nothing was."""
 
     async def json(
         self, body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        """The whole answer. To be called once, instead of `stream`."""
+        """The whole answer, a refusal too. To be called once, instead of `stream`."""
+        if self.safety:
+            body = {**body, "safety": self.safety}
         data = json.dumps(body).encode()
         own = {"content-type": "application/json", "content-length": str(len(data))}
         await self._start(status, {**own, **(headers or {})})

@@ -12,8 +12,13 @@ from starlette.requests import Request
 from backend.base import Backend, Options
 from chat.conversation import Conversation
 from chat.reply import Reply
+from endpoint.answer import Answer
+from endpoint.fixed import Fixed, safety_field
 from endpoint.replying import Gone, Replies, Replying
 from endpoint.stop import Stops
+from safety import red_flags
+from safety.finding import Level
+from safety.notices import fixed_reply
 
 LOOK_SECONDS = 10.0
 
@@ -27,12 +32,22 @@ class Asking:
 
     @asynccontextmanager
     async def reply(
-        self, request: Request, conversation: Conversation, options: Options
-    ) -> AsyncGenerator[Replying, None]:
+        self, request: Request, conversation: Conversation, options: Options, answer: Answer
+    ) -> AsyncGenerator[Replying | Fixed, None]:
         """A reply to `request`, whose body was read. It is stopped when the block is left.
 
+        What is found in the conversation goes into `answer`, whatever becomes of the reply. In a
+        crisis, and in an emergency where the model is not to be trusted, the backend is not asked.
         Raises `Busy`.
         """
+        # In a thread: the longest conversations take longer than others may be kept waiting.
+        finding = await asyncio.to_thread(red_flags.assess, conversation)
+        text = fixed_reply(finding, self.backend.info.unreliable)
+        if finding.level is not Level.NONE:
+            answer.safety = safety_field(finding, asked=text is None)
+        if text is not None:
+            yield Fixed(text)
+            return
         replying = self._replies.start(lambda: self.backend.stream(conversation, options))
         watcher = asyncio.create_task(_watch(request, replying))
         try:
@@ -48,7 +63,7 @@ async def _watch(request: Request, replying: Replying) -> None:
     replying.cancel(Gone())
 
 
-async def gather(replying: Replying, stops: Stops) -> Reply:
+async def gather(replying: Replying | Fixed, stops: Stops) -> Reply:
     """The whole reply. Raises `BackendError` where it broke off, and `Gone`."""
     reply = Reply(started=time.monotonic())
     while reply.end is None:

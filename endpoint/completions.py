@@ -9,8 +9,9 @@ from chat.events import Ended, Event
 from endpoint.answer import Answer
 from endpoint.asking import Asking, gather
 from endpoint.body import read_body, read_object
+from endpoint.fixed import Fixed
 from endpoint.openai_reply import DONE, KEEP_ALIVE, Chunks, whole
-from endpoint.openai_request import Asked, read_request
+from endpoint.openai_request import read_request
 from endpoint.refusal import refusal_of
 from endpoint.replying import Replying
 from endpoint.stop import Stops
@@ -32,22 +33,25 @@ class ChatCompletions:
         """Raises `Refusal`, `Gone`, and `BackendError` where nothing was sent yet."""
         info = self._asking.backend.info
         asked = read_request(read_object(await read_body(request)), info)
-        async with self._asking.reply(request, asked.conversation, asked.options) as replying:
+        asking = self._asking.reply(request, asked.conversation, asked.options, answer)
+        async with asking as replying:
+            # A text of ours is told to its end.
+            stops = Stops(() if isinstance(replying, Fixed) else asked.stops)
             if asked.stream:
                 chunks = Chunks(answer.ref, info.model, asked.include_usage)
-                await _stream(replying, asked, chunks, answer)
+                await _stream(replying, stops, chunks, answer)
             else:
-                reply = await gather(replying, Stops(asked.stops))
+                reply = await gather(replying, stops)
                 answer.ended = reply.end.value if reply.end else "none"
                 await answer.json(whole(reply, answer.ref, info.model))
 
 
-async def _stream(replying: Replying, asked: Asked, chunks: Chunks, answer: Answer) -> None:
+async def _stream(replying: Replying | Fixed, stops: Stops, chunks: Chunks, answer: Answer) -> None:
     event = await replying.next(HOLD_SECONDS)
     await answer.stream()
-    await answer.write(chunks.opening())
+    await answer.write(chunks.opening(answer.safety))
     try:
-        await _tell(event, replying, Stops(asked.stops), chunks, answer)
+        await _tell(event, replying, stops, chunks, answer)
     except BackendError as error:
         answer.ended = type(error).__name__
         await answer.write(chunks.failed(refusal_of(error)))
@@ -56,7 +60,7 @@ async def _stream(replying: Replying, asked: Asked, chunks: Chunks, answer: Answ
 
 
 async def _tell(
-    event: Event | None, replying: Replying, stops: Stops, chunks: Chunks, answer: Answer
+    event: Event | None, replying: Replying | Fixed, stops: Stops, chunks: Chunks, answer: Answer
 ) -> None:
     """Send `event` and what comes after it, to the end."""
     while True:

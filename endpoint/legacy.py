@@ -41,7 +41,7 @@ class Generate:
         except Refusal as refusal:
             return await answer.json({"error": refusal.message})
         try:
-            reply = await self._reply(request, conversation)
+            reply = await self._reply(request, conversation, answer)
         except BackendError as error:
             answer.ended = type(error).__name__
             return await _fail(error, answer)
@@ -50,10 +50,10 @@ class Generate:
             raise Refusal(500, FAILED)
         await answer.json({"response": response(reply)})
 
-    async def _reply(self, request: Request, conversation: Conversation) -> Reply:
+    async def _reply(self, request: Request, conversation: Conversation, answer: Answer) -> Reply:
         info = self._asking.backend.info
         options = replace(info.defaults, max_new_tokens=info.max_new_tokens)
-        async with self._asking.reply(request, conversation, options) as replying:
+        async with self._asking.reply(request, conversation, options, answer) as replying:
             return await gather(replying, Stops(()))
 
 

@@ -29,9 +29,10 @@ class Chunks:
         self._include_usage = include_usage
         self._same: dict[str, Any] = _envelope(ref, model, "chat.completion.chunk")
 
-    def opening(self) -> bytes:
-        """The first chunk: whose words these are."""
-        return self._chunk({"role": "assistant", "content": ""})
+    def opening(self, safety: dict[str, Any]) -> bytes:
+        """The first chunk: whose words these are, and what was found in the conversation."""
+        beside = {"safety": safety} if safety else {}
+        return self._chunk({"role": "assistant", "content": ""}, beside=beside)
 
     def told(self, event: Event) -> bytes:
         """The chunks of one event, none or more."""
@@ -53,10 +54,15 @@ class Chunks:
         """What went wrong after the status code was sent."""
         return _data(refusal.body)
 
-    def _chunk(self, delta: dict[str, str], finish: str | None = None) -> bytes:
+    def _chunk(
+        self,
+        delta: dict[str, str],
+        finish: str | None = None,
+        beside: dict[str, Any] | None = None,
+    ) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         usage: dict[str, Any] = {"usage": None} if self._include_usage else {}
-        return _data({**self._same, "choices": [choice], **usage})
+        return _data({**self._same, "choices": [choice], **usage, **(beside or {})})
 
     def _usage(self, counted: Usage) -> bytes:
         usage = usage_of(counted)

@@ -22,6 +22,7 @@ from endpoint.legacy import Generate
 from endpoint.openai_reply import models
 from endpoint.refusal import Refusal, refusal_of
 from endpoint.replying import Gone, Replies
+from safety import red_flags
 from settings import Secret
 from ui.logs import place
 
@@ -53,6 +54,7 @@ class Endpoint:
     """
 
     def __init__(self, backend: Backend, key: Secret | None = None, limit: int = 100) -> None:
+        red_flags.read([])  # the rules are loaded now: no question waits for it, faults stop here
         self.runs = Replies(limit)
         self._backend = backend
         self._key = key
@@ -93,11 +95,12 @@ class Endpoint:
             await _refuse(route, Refusal(500, "An error of our own."), answer)
         finally:
             log.info(
-                "%s %s seconds=%.2f ref=%s ended=%s",
+                "%s %s seconds=%.2f ref=%s rules=%s ended=%s",
                 path if route else "other",
                 f"{answer.status // 100}xx" if answer.status else "none",
                 time.monotonic() - began,
                 answer.ref,
+                ",".join(answer.safety.get("rules", ())) or "none",
                 answer.ended,
             )
 

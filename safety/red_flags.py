@@ -1,9 +1,24 @@
-"""Emergencies and crises in what a person wrote, found by rules that a clinician can read."""
+"""Emergencies and crises in what a person wrote, found by rules that a clinician can read.
+
+It is not a triage tool: it finds what its rules name, in the words that they name it with, and
+"nothing found" says nothing about a person's health. The rules are `red_flags.toml`; how well they
+do is measured in `docs/safety.md`. Asks no model, keeps nothing, and gives the same answer always.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from chat.conversation import Conversation, Role
-from safety.finding import NOTHING, Finding
+from safety.finding import NOTHING, Finding, Level
+from safety.guards import meant
+from safety.rules import Rule, Rules, load
+
+Place = tuple[int, int]
+"""A message, and a sentence, counted from the first message on."""
+
+NEAR = 6
+"""Sentences that the parts of one finding may be apart."""
 
 
 def assess(conversation: Conversation) -> Finding:
@@ -11,6 +26,72 @@ def assess(conversation: Conversation) -> Finding:
     return read([turn.text for turn in conversation.turns if turn.role is Role.USER])
 
 
-def read(texts: list[str]) -> Finding:
-    """The same for a person's messages, oldest first."""
-    return NOTHING
+def read(texts: Sequence[str]) -> Finding:
+    """The same for a person's messages, oldest first. Its cost grows as the text's length."""
+    rules = load()
+    fired = find(rules, texts)
+    if not fired:
+        return NOTHING
+    levels = {rule.level for rule in fired}
+    level = Level.CRISIS if Level.CRISIS in levels else Level.EMERGENCY
+    return Finding(level, tuple(rule.id for rule in fired), Level.EMERGENCY in levels)
+
+
+def find(rules: Rules, texts: Sequence[str]) -> list[Rule]:
+    """The rules that fire on `texts`, in the order of the file."""
+    places: dict[str, list[Place]] = {}
+    sentences = 0
+    for message, text in enumerate(texts):
+        words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
+        hits = meant(words, rules.phrases.find(words, numbers), rules.sets)
+        for hit, sentence in hits:
+            known = places.setdefault(hit.name, [])
+            place = (message, sentences + sentence)
+            if not known or known[-1] != place:
+                known.append(place)
+        sentences += hits[-1][1] + 1 if hits else 1
+    return [rule for rule in rules.rules if _fires(rule, places)] if places else []
+
+
+def _fires(rule: Rule, places: dict[str, list[Place]]) -> bool:
+    """Whether all of the rule's concepts are near each other, and none of its `unless`."""
+    groups: list[list[Place]] = []
+    for names in rule.all:
+        found = sorted({place for name in names for place in places.get(name, ())})
+        if not found:
+            return False
+        groups.append(found)
+    kept_from = [place for name in rule.unless for place in places.get(name, ())]
+    for window in _windows(groups, rule):
+        if not any(_near(place, window, rule) for place in kept_from):
+            return True
+    return False
+
+
+def _windows(groups: list[list[Place]], rule: Rule) -> Iterator[tuple[Place, Place]]:
+    """First and last place of each way to find all groups within the rule's reach; linear."""
+    at = [0] * len(groups)
+    while True:
+        heads = [group[i] for group, i in zip(groups, at, strict=True)]
+        first, last = min(heads), max(heads)
+        if _reach(first, last, rule):
+            yield first, last
+        behind = heads.index(first)
+        at[behind] += 1
+        if at[behind] == len(groups[behind]):
+            return
+
+
+def _reach(first: Place, last: Place, rule: Rule) -> bool:
+    if rule.within == "sentence":
+        return first == last
+    if rule.within == "message" and first[0] != last[0]:
+        return False
+    return last[1] - first[1] <= NEAR
+
+
+def _near(place: Place, window: tuple[Place, Place], rule: Rule) -> bool:
+    first, last = window
+    if rule.within == "sentence":
+        return place == first
+    return first[1] - NEAR <= place[1] <= last[1] + NEAR

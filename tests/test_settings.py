@@ -129,7 +129,7 @@ def test_a_host_that_sets_port_is_listened_to_from_outside() -> None:
         ("PORT", "65536"),
         ("PORT", "80.5"),
         ("PORT", "٣"),
-        ("SHOW_REASONING", "maybe"),
+        ("SHOW_REASONING", "on"),
         ("MAX_CONCURRENT_CHATS", "0"),
         ("MAX_CONCURRENT_CHATS", "-1"),
         ("DRAIN_SECONDS", "301"),

@@ -7,6 +7,7 @@
   const LATER = 20000; // and while it will not change by itself
   const PATIENCE = 5000; // for one look to be answered
   const MISSES = 3; // looks without an answer in a row that mean the server is gone
+  const REGION = "medicalgpt.region"; // where the visitor said to be, for the notices' numbers
   const KEPT = "medicalgpt.lost"; // where a question waits out the reload that follows a loss
   const DISARMED = "\u200b";
   const { words } = window.medicalgpt;
@@ -26,16 +27,27 @@
   // Each of the two gets the conversation as it is, and looks at its last message: an act that
   // asked nothing begins nothing, and ends no answer that is still being written.
   function begun(shown) {
-    if (shown.at(-1)?.role !== "user") return;
+    if (shown.at(-1)?.role !== "user") return supported(shown);
     write(true);
     announce(words.thinking);
     tell("");
     look();
   }
 
+  // A reply that no model wrote is there at once; the notice above it was heard before it.
+  function supported(shown) {
+    if (fixed(shown)) announce(shown.at(-1).content[0].text);
+  }
+
+  function fixed(shown) {
+    return ["crisis", "emergency"].includes(shown.at(-1)?.metadata?.id);
+  }
+
   function settled(shown) {
     const last = shown.at(-1);
-    if (answering && (!last || last.metadata?.id === "foot")) end();
+    // Gradio goes to the end of a conversation; this is to be read from its beginning.
+    if (fixed(shown)) setTimeout(() => questions().at(-1)?.scrollIntoView(), 500);
+    if (answering && (!last || last.metadata?.id === "foot" || fixed(shown))) end();
   }
 
   function end() {
@@ -103,9 +115,12 @@
     tell("");
   }
 
+  function questions() {
+    return [...document.querySelectorAll("#chat [data-testid=user]")];
+  }
+
   function asked() {
-    const questions = document.querySelectorAll("#chat [data-testid=user]");
-    return questions[questions.length - 1]?.innerText.replaceAll(DISARMED, "").trim() ?? "";
+    return questions().at(-1)?.innerText.replaceAll(DISARMED, "").trim() ?? "";
   }
 
   function giveBack(text) {
@@ -149,6 +164,39 @@
     if (!document.hidden) look();
   });
 
+  // The notices hold each region's numbers; in sight are those of the region that was chosen here.
+  // The choice is a short code in this browser, and nowhere else.
+  function place() {
+    let code = null;
+    try {
+      code = localStorage.getItem(REGION);
+    } catch {
+      // Storage is switched off: the choice lasts as long as the notice.
+    }
+    for (const select of document.querySelectorAll("#alarms select")) {
+      const known = [...select.options].some((option) => option.value === code);
+      showRegion(select, known ? code : select.value);
+    }
+  }
+
+  function showRegion(select, code) {
+    select.value = code;
+    for (const part of select.closest(".alarm").querySelectorAll("[data-region]")) {
+      part.hidden = part.dataset.region !== code;
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("#alarms select")) return;
+    const code = event.target.value;
+    try {
+      localStorage.setItem(REGION, code);
+    } catch {
+      // As above.
+    }
+    for (const select of document.querySelectorAll("#alarms select")) showRegion(select, code);
+  });
+
   // Gradio's transcript speaks every update aloud, calls its examples a list that has no items,
   // and does not say whether a panel is open.
   function tidy() {
@@ -168,6 +216,7 @@
       due = true;
       setTimeout(() => ((due = false), tidy()), 250);
     }).observe(chat, { childList: true, subtree: true });
+    new MutationObserver(place).observe(byId("alarms"), { childList: true, subtree: true });
     tidy();
     look();
     const kept = sessionStorage.getItem(KEPT);

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -19,11 +21,14 @@ import gradio as gr
 from backend.base import MIN_NEW_TOKENS, Backend, BackendInfo, Busy, Effort, Option, Options
 from chat.conversation import Conversation, EmptyQuestion, QuestionTooLong
 from chat.conversation import question as checked
+from safety.finding import Finding
 from settings import Settings
-from ui import panels, words
+from ui import alarm, panels, words
 from ui.limits import QUEUE, NotNow
 from ui.panels import Message
 from ui.runs import Runs
+
+log = logging.getLogger("medicalgpt.run")
 
 HERE = Path(__file__).parent
 BEGUN = "(shown) => window.medicalgpt.begun(shown)"
@@ -32,6 +37,8 @@ STOPPED = "() => window.medicalgpt.stopped()"
 KEEP_TURN = "(shown) => window.medicalgpt.keep(shown)"
 KEEP = cast(Any, gr.skip())
 """An output that stays as it is."""
+Asked = tuple[list[Message], Any, Any]
+"""The conversation, and the notices of an emergency and a crisis: one that stands stays."""
 
 
 class Page:
@@ -43,45 +50,77 @@ class Page:
         self._show_reasoning = settings.show_reasoning
         self._wake_on_load = settings.wake_on_load
 
-    async def begin(self, text: str, shown: object, request: gr.Request) -> tuple[Any, Any, Any]:
-        """Put what was typed into the conversation. With a fault it stays in the box."""
+    async def begin(
+        self, text: str, shown: object, request: gr.Request
+    ) -> tuple[Any, Any, Any, Any, Any]:
+        """Put what was typed into the conversation. With a fault it stays in the box.
+
+        Whatever becomes of the question, a red flag in it is answered by its notice.
+        """
+        history = panels.history(shown)
+        finding = await _look(history, text)
+        banners = _banners(finding)
         if self._runs.of(_visitor(request)) is not None:
-            return KEEP, KEEP, _notice(words.STILL_ANSWERING)
+            return KEEP, KEEP, _notice(words.STILL_ANSWERING), *banners
         try:
             question = panels.question(checked(text))
         except EmptyQuestion:
-            return KEEP, KEEP, _notice(words.EMPTY)
+            return KEEP, KEEP, _notice(words.EMPTY), *banners
         except QuestionTooLong as fault:
             sentence = words.LONG.format(n=fault.length, max=fault.limit)
-            return KEEP, KEEP, _notice(sentence)
-        return [*panels.history(shown), question], "", _notice("")
+            return KEEP, KEEP, _notice(sentence), *banners
+        history = [*history, question]
+        return self._fixed(finding, history) or history, "", _notice(""), *banners
 
-    async def example(self, shown: object, picked: gr.SelectData) -> list[Message]:
-        return [*panels.history(shown), panels.question(picked.value["text"])]
+    async def example(self, shown: object, picked: gr.SelectData) -> Asked:
+        question = panels.question(picked.value["text"])
+        return await self._again([*panels.history(shown), question])
 
-    async def retry(self, shown: object, picked: gr.RetryData) -> list[Message]:
-        return _up_to_question(panels.history(shown), _index(picked.index))
+    async def retry(self, shown: object, picked: gr.RetryData) -> Asked:
+        return await self._again(_up_to_question(panels.history(shown), _index(picked.index)))
 
     async def choose(
         self, shown: object, length: float, picked: gr.SelectData
-    ) -> tuple[list[Message], Any]:
-        """The buttons under a reply: ask again, or again with more room."""
+    ) -> tuple[list[Message], Any, Any, Any]:
+        """The buttons under a reply: ask again, again with more room, or something else."""
+        if picked.value == panels.OTHER:
+            return [], KEEP, "", ""
         history = _up_to_question(panels.history(shown), _index(picked.index))
+        asked, *banners = await self._again(history)
         if picked.value != panels.RETRY_WITH_MORE:
-            return history, KEEP
-        return history, min(2 * length, self._backend.info.max_new_tokens)
+            return asked, KEEP, *banners
+        return asked, min(2 * length, self._backend.info.max_new_tokens), *banners
 
-    async def edit(self, shown: object, edited: gr.EditData) -> tuple[list[Message], Any]:
+    async def edit(self, shown: object, edited: gr.EditData) -> tuple[Any, Any, Any, Any]:
         """Ask the edited question in the place of the old one; what came after it goes."""
-        history, index = panels.history(shown), _index(edited.index)
+        history, index, text = panels.history(shown), _index(edited.index), str(edited.value)
+        finding = await _look(history[:index], text)
+        banners = _banners(finding)
         try:
-            question = panels.question(checked(str(edited.value)))
+            question = panels.question(checked(text))
         except QuestionTooLong as fault:
             sentence = words.LONG.format(n=fault.length, max=fault.limit)
-            return history, _notice(sentence)
+            return history, _notice(sentence), *banners
         except EmptyQuestion:
-            return history, _notice(words.EMPTY)
-        return [*history[:index], question], _notice("")
+            return history, _notice(words.EMPTY), *banners
+        history = [*history[:index], question]
+        return self._fixed(finding, history) or history, _notice(""), *banners
+
+    async def _again(self, history: list[Message]) -> Asked:
+        """`history`, which ends with a question, with what a red flag anywhere in it calls for."""
+        if not history or history[-1]["role"] != "user":
+            return history, KEEP, KEEP
+        finding = await _look(history[:-1], history[-1]["content"][0]["text"])
+        return self._fixed(finding, history) or history, *_banners(finding)
+
+    def _fixed(self, finding: Finding, history: list[Message]) -> list[Message] | None:
+        """`history` with the reply that no model is asked for; None where one may be."""
+        replied = alarm.reply(finding, history, self._backend.info.unreliable)
+        if replied is not None:
+            self._runs.counted.found(finding)
+            kind, rules = finding.level.value, ",".join(finding.rules)
+            log.info("run %s ended=%s rules=%s", secrets.token_hex(4), kind, rules)
+        return replied
 
     async def answer(
         self, shown: object, effort: str, length: float, temperature: float, request: gr.Request
@@ -90,13 +129,23 @@ class Page:
         history = panels.history(shown)
         visitor = _visitor(request)
         if not history or history[-1]["role"] != "user" or self._runs.of(visitor) is not None:
+            yield KEEP  # a generator that says nothing at all would empty the conversation
             return
         asked = history[-1]["content"][0]["text"]
         try:
             conversation = Conversation.from_untrusted(history[:-1], asked)
+            finding = await _look(history[:-1], asked)
+            # The page's own acts have put it there already; whoever posts to this one has not.
+            if replied := self._fixed(finding, history):
+                yield replied
+                return
+            self._runs.counted.found(finding)
             options = _options(effort, length, temperature).within(self._backend.info)
             run = self._runs.start(
-                visitor, lambda: self._backend.stream(conversation, options), key=_key(request)
+                visitor,
+                lambda: self._backend.stream(conversation, options),
+                finding.rules,
+                key=_key(request),
             )
         except (NotNow, Busy) as refusal:
             yield [*history, panels.refused(words.refusal(refusal), again=True)]
@@ -136,6 +185,9 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
     page = Page(backend, runs, settings)
     info = backend.info
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, fill_width=True) as demo:
+        with gr.Column(elem_id="alarms"):
+            emergency = gr.HTML("", elem_id="emergency", padding=False)
+            crisis = gr.HTML("", elem_id="crisis", padding=False)
         gr.HTML(_header(backend), elem_id="masthead", padding=False)
         chat = _transcript()
         # What the script says has a place of its own: it may not touch what Gradio renders.
@@ -177,16 +229,18 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
             ).then(None, [chat], js=SETTLED).then(None, [chat], js=KEEP_TURN)
 
         now: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-        asked = gr.on([box.submit, send.click], page.begin, [box, chat], [chat, box, notice], **now)
-        answered(asked)
-        answered(chat.example_select(page.example, [chat], [chat], **now))
-        answered(chat.retry(page.retry, [chat], [chat], **now))
-        answered(chat.option_select(page.choose, [chat, length], [chat, length], **now))
-        answered(chat.edit(page.edit, [chat], [chat, notice], **now))
+        alarms = [emergency, crisis]
+        typed = [box.submit, send.click]
+        answered(gr.on(typed, page.begin, [box, chat], [chat, box, notice, *alarms], **now))
+        answered(chat.example_select(page.example, [chat], [chat, *alarms], **now))
+        answered(chat.retry(page.retry, [chat], [chat, *alarms], **now))
+        answered(chat.option_select(page.choose, [chat, length], [chat, length, *alarms], **now))
+        answered(chat.edit(page.edit, [chat], [chat, notice, *alarms], **now))
         stop.click(page.stop, None, None, **now).then(None, js=STOPPED)
         # A model that is loaded may allow more than could be known of it when the page was built.
         demo.load(page.opened, None, [effort, length, temperature], **now)
-        renewed = new.click(lambda: ([], "", _notice("")), None, [chat, box, notice], **now)
+        afresh = [chat, box, notice, *alarms]
+        renewed = new.click(lambda: ([], "", _notice(""), "", ""), None, afresh, **now)
         # In the browser alone: what is kept is never sent for keeping's sake.
         renewed.then(None, js="() => window.medicalgpt.renewed()")
         demo.load(None, None, [chat, keep], js="() => window.medicalgpt.restored()")
@@ -306,6 +360,17 @@ def _disclaimer() -> str:
 
 def _notice(sentence: str) -> str:
     return f'<div role="alert">{escape(sentence)}</div>' if sentence else ""
+
+
+async def _look(history: list[Message], text: str) -> Finding:
+    # In a thread: of the longest conversations nobody else has to wait for the end.
+    return await asyncio.to_thread(alarm.look, history, text)
+
+
+def _banners(finding: Finding) -> tuple[Any, Any]:
+    """The two notices as outputs: what was not found takes nothing away that stands there."""
+    emergency, crisis = alarm.banners(finding)
+    return emergency or KEEP, crisis or KEEP
 
 
 def _options(effort: str, length: float, temperature: float) -> Options:

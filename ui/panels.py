@@ -29,6 +29,8 @@ MAX_MESSAGES = 400
 
 RETRY = "again"
 RETRY_WITH_MORE = "more"
+OTHER = "other"
+"""The choice of a new conversation."""
 
 
 class Part(TypedDict):
@@ -70,10 +72,23 @@ def refused(sentence: str, again: bool = False) -> Message:
     return _foot_of("failed", [_note("failed", sentence)], choices)
 
 
+def fixed(kind: str, text: str, other: str) -> Message:
+    """A reply that no model wrote, and the way on: `other` names the choice of something else.
+
+    Its mark is `kind` and not an answer's, so that no model is ever shown it as its own.
+    """
+    said = _message("assistant", text, {"id": kind})
+    said["options"] = [{"value": OTHER, "label": other}]
+    return said
+
+
 def turn(
-    snapshot: Snapshot, now: float, info: BackendInfo, show_reasoning: bool = True
+    snapshot: Snapshot, now: float, info: BackendInfo, show_reasoning: str = "open"
 ) -> list[Message]:
-    """What stands under the question at `now`, a reading of the reply's own clock in seconds."""
+    """What stands under the question at `now`, a reading of the reply's own clock in seconds.
+
+    `show_reasoning` is one of `settings.REASONING`.
+    """
     reply = snapshot.reply
     messages: list[Message] = []
     if reply.phase is not Phase.ENDED or reply.reasoning:
@@ -128,8 +143,9 @@ def _answer_mark(snapshot: Snapshot) -> str:
     return ANSWER if snapshot.reply.complete and snapshot.error is None else PARTIAL
 
 
-def _reasoning(reply: Reply, now: float, show: bool) -> Message:
-    mark: Mark = {"id": ANALYSIS, "title": "", "status": "pending"}
+def _reasoning(reply: Reply, now: float, show: str) -> Message:
+    # Gradio opens what is pending, and leaves what is done as the visitor has it.
+    mark: Mark = {"id": ANALYSIS, "title": "", "status": "done" if show == "folded" else "pending"}
     seconds = reply.thought_for(now)
     match reply.phase:
         case Phase.WAITING:
@@ -139,9 +155,9 @@ def _reasoning(reply: Reply, now: float, show: bool) -> Message:
         case Phase.ANSWERING | Phase.ENDED:
             mark["title"], mark["log"] = words.thought(seconds or 0.0), words.UNVERIFIED
             mark["status"] = "done"
-    text = reply.reasoning if show else words.NO_TRACE if reply.reasoning else ""
+    text = words.NO_TRACE if show == "off" and reply.reasoning else reply.reasoning
     if reply.phase is Phase.WAITING and reply.waiting and reply.waiting.stage is Stage.WAKING:
-        text = words.WAKE
+        text, mark["status"] = words.WAKE, "pending"
     return _message("assistant", text, mark)
 
 

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from backend.base import Backend, Failed
+from safety import red_flags
 from settings import Secret, Settings
 from ui import panels, patches, words
 from ui.documents import disclaimer_page, privacy_page
@@ -45,6 +46,7 @@ def create_app(backend: Backend, why: str, settings: Settings) -> Service:
 
 async def _create_app(backend: Backend, why: str, settings: Settings) -> Service:
     patches.apply()
+    red_flags.read([])  # the rules are loaded now: no question waits for it, and faults stop here
     limits = Limits.of(settings)
     metrics = Metrics() if settings.metrics_token else None
     runs = Runs(limits, metrics)

@@ -75,7 +75,9 @@ DISCLAIMER_SECTIONS = (
     (
         "Emergencies",
         "If somebody may be in danger, do not type: call your local emergency number, such as 112 "
-        "in Europe, 911 in the United States and Canada, or 999 in the United Kingdom.",
+        "in Europe, 911 in the United States and Canada, or 999 in the United Kingdom. Where what "
+        "you write sounds like an emergency or a crisis, a notice with numbers appears, by fixed "
+        "rules that can miss one. The country you choose there is remembered in your browser only.",
     ),
     (
         "What is kept",

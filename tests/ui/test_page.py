@@ -101,6 +101,23 @@ def test_the_panel_is_open_while_the_model_thinks_and_folds_when_it_answers(
     expect(reasoning(page).locator(".content")).not_to_be_visible()
 
 
+def test_a_folded_panel_opens_on_a_click_and_goes_on_streaming_inside(
+    serve: Serve, open_page: Open
+) -> None:
+    steps = [ReasoningDelta("one"), Pause(2.0), ReasoningDelta(" two"), Pause(2.0)]
+    page = open_page(
+        serve(scripted(*steps, AnswerDelta("Rest."), FINISHED), show_reasoning="folded")
+    )
+    ask(page, "Why?")
+    expect(reasoning(page)).to_contain_text("Thinking")
+    expect(reasoning(page)).to_contain_text(words.UNVERIFIED)
+    expect(reasoning(page).locator(".content")).not_to_be_visible()
+    reasoning(page).locator(".title").click()
+    expect(reasoning(page).locator(".content")).to_contain_text("one")
+    expect(reasoning(page).locator(".content")).to_contain_text("one two")
+    expect(answers(page).last).to_contain_text("Rest.")
+
+
 CLICK: list[Callable[[Page], None]] = [
     lambda page: page.click("#stop"),
     lambda page: page.keyboard.press("Escape"),
@@ -310,7 +327,7 @@ def test_the_state_line_tells_the_model_and_whether_it_is_ready(
 def test_a_trace_that_is_switched_off_never_reaches_the_browser(
     serve: Serve, visitor: Callable[[str], Visitor]
 ) -> None:
-    someone = visitor(serve(scripted(*WHOLE), show_reasoning=False))
+    someone = visitor(serve(scripted(*WHOLE), show_reasoning="off"))
     received = shown(list(someone.ask("Why?")))
     assert "Rest and fluids." in received
     assert "Let me think" not in received

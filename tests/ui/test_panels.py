@@ -36,7 +36,7 @@ def turn(*events: Event, error: BackendError | None = None, now: float = 0.0, **
     for second, event in enumerate(events, start=1):
         reply = reply.apply(event, float(second))
     info = replace(INFO, unreliable=bool(more.get("unreliable")))
-    show = bool(more.get("show", True))
+    show = str(more.get("show", "open"))
     return panels.turn(Snapshot(reply, error, REF), now or len(events), info, show)
 
 
@@ -65,7 +65,7 @@ def test_while_an_endpoint_wakes_the_seconds_are_counted_and_what_goes_on_is_sai
     [panel] = turn(Waiting(Stage.WAKING, 12.3))
     assert panel["metadata"]["title"] == "Waking the model · 12 s"
     assert text(panel) == words.WAKE
-    [hidden] = turn(Waiting(Stage.WAKING, 12.3), show=False)
+    [hidden] = turn(Waiting(Stage.WAKING, 12.3), show="off")
     assert text(hidden) == words.WAKE
     [later] = turn(Waiting(Stage.WAKING, 12.3), Waiting(Stage.READING, 0.1))
     assert text(later) == ""
@@ -174,9 +174,21 @@ def test_a_model_that_cannot_be_trusted_is_called_so_under_every_answer_of_its()
     assert words.unreliable(INFO) not in foot(turn(THINK, ANSWER, Ended(EndReason.FINISHED)))
 
 
+def test_a_folded_panel_is_closed_from_the_start_and_has_the_trace_inside() -> None:
+    for events in ([Waiting(Stage.READING, 0.1)], [THINK], [THINK, ANSWER]):
+        panel = turn(*events, show="folded")[0]
+        assert panel["metadata"]["status"] == "done"
+        assert text(panel) == ("hm" if THINK in events else "")
+    [panel] = turn(THINK, now=75.0, show="folded")
+    assert panel["metadata"]["title"] == "Thinking · 1 min 14 s"
+    assert panel["metadata"]["log"] == words.UNVERIFIED
+    [waking] = turn(Waiting(Stage.WAKING, 12.3), show="folded")
+    assert (text(waking), waking["metadata"]["status"]) == (words.WAKE, "pending")
+
+
 def test_a_hidden_trace_is_nowhere_in_the_page() -> None:
     for events in ([THINK], [THINK, ANSWER], [THINK, ANSWER, Ended(EndReason.FINISHED)]):
-        assert "hm" not in str(turn(*events, show=False))
+        assert "hm" not in str(turn(*events, show="off"))
 
 
 HOSTILE = ["<img src=x onerror=y>", "</div><script>", "<!-- x", "![a](https://x.y/z)", "<style>"]

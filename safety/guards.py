@@ -1,0 +1,168 @@
+"""Which of the things found in a text are meant, here and now, by the person who wrote.
+
+A finding is set aside where it is plainly negated, long past, a figure of speech, a question out of
+a book or an exam, or about nobody in particular. In doubt it stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from safety.normalise import MARKS, SENTENCE_ENDS
+from safety.phrases import Hit
+
+PREFIX = "guard."
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The word sets that the guards need; all of them are in the rules' file."""
+
+    negators: frozenset[str]
+    passing: frozenset[str]
+    """Words that may stand between a negation and what it negates."""
+    after: frozenset[str]
+    """Words that negate what stands before them."""
+    past_verbs: frozenset[str]
+    asking: frozenset[str]
+    """Words that begin a question."""
+    first_person: frozenset[str]
+    persons: frozenset[str]
+    """Words by which somebody real is meant: those of the first person, and he, she, his, her."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    start: int
+    end: int
+    guards: dict[str, list[Hit]]
+    hits: list[Hit]
+    asked: bool
+
+
+def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> list[tuple[Hit, int]]:
+    """The hits of one message that stand, each with the number of its sentence."""
+    sentences = list(_sentences(words, found))
+    said = set(_unquoted(words))
+    about_somebody = bool(said & sets.persons)
+    if _is_exam(sentences, bool(said & sets.first_person)):
+        return []
+    kept: list[tuple[Hit, int]] = []
+    for number, sentence in enumerate(sentences):
+        if not sentence.hits:
+            continue
+        if _out_of_a_book(words, sentence, sets, about_somebody):
+            continue
+        covered = _covered(sentence)
+        for hit in sentence.hits:
+            if _figure(hit, sentence) or negated(words, hit, sentence, covered, sets):
+                continue
+            if _long_ago(words, hit, sentence, sets):
+                continue
+            kept.append((hit, number))
+    return kept
+
+
+def _sentences(words: Sequence[str], found: Iterable[Hit]) -> Iterator[Sentence]:
+    hits = sorted(found, key=lambda hit: hit.start)
+    at = start = 0
+    for end in [i for i, word in enumerate(words) if word in SENTENCE_ENDS] + [len(words)]:
+        guards: dict[str, list[Hit]] = {}
+        own: list[Hit] = []
+        while at < len(hits) and hits[at].start <= end:
+            hit = hits[at]
+            if hit.name.startswith(PREFIX):
+                guards.setdefault(hit.name.removeprefix(PREFIX), []).append(hit)
+            else:
+                own.append(hit)
+            at += 1
+        if end > start:
+            yield Sentence(start, end, guards, own, end < len(words) and words[end] == "?")
+        start = end + 1
+
+
+def _unquoted(words: Sequence[str]) -> Iterator[str]:
+    quoted = False
+    for word in words:
+        if word == '"':
+            quoted = not quoted
+        elif not quoted:
+            yield word
+
+
+def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
+    """An invented patient: told by an exam's question, or by how the case is written."""
+    asked = any("exam" in sentence.guards for sentence in sentences)
+    opened = any("case_opening" in sentence.guards for sentence in sentences)
+    told = any("case" in sentence.guards for sentence in sentences)
+    first = sentences[0].guards.get("case_opening", ()) if sentences else ()
+    case = (opened and told) or any(hit.start == 0 for hit in first)
+    return ((asked or case) and not first_person) or (asked and (opened or told))
+
+
+def _out_of_a_book(
+    words: Sequence[str], sentence: Sentence, sets: Words, about_somebody: bool
+) -> bool:
+    guards = sentence.guards
+    if "now" in guards:
+        return False
+    if "textbook" in guards or "hypothetical" in guards or "fiction" in guards:
+        return True
+    return not about_somebody and words[sentence.start] in sets.asking
+
+
+def _covered(sentence: Sentence) -> set[int]:
+    return {at for hit in sentence.hits for at in range(hit.start, hit.end)}
+
+
+def _figure(hit: Hit, sentence: Sentence) -> bool:
+    figures = sentence.guards.get("figure", ())
+    return any(figure.start <= hit.start and hit.end <= figure.end for figure in figures)
+
+
+def negated(
+    words: Sequence[str], hit: Hit, sentence: Sentence, covered: set[int], sets: Words
+) -> bool:
+    """Whether a negation before `hit`, or an answer right after it, takes it back."""
+    if words[hit.start] in sets.negators or words[hit.start] == "cannot":
+        return False
+    after = words[hit.end : hit.end + 3]
+    if len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil"):
+        if len(after) == 2 or after[2] in MARKS:
+            return True
+    if any(word in sets.after for word in after[:2]):
+        return True
+    listed = any(word in ("or", "nor") for word in words[hit.start - 1 : hit.end + 1])
+    listed = listed or "or" in words[hit.end : hit.end + 4]
+    strange = 0
+    for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
+        word = words[at]
+        if word in sets.negators:
+            return True
+        if word in (",", "/"):
+            if not listed:
+                return False
+            strange = 0
+        elif word in ("or", "nor"):
+            listed = True
+            strange = 0
+        elif at not in covered and word not in sets.passing:
+            strange += 1
+            if not listed or strange > 2 or word in sets.persons or word in sets.past_verbs:
+                return False
+    return False
+
+
+def _long_ago(words: Sequence[str], hit: Hit, sentence: Sentence, sets: Words) -> bool:
+    marks = sentence.guards.get("past", ())
+    if not marks or "present" in sentence.guards:
+        return False
+    for mark in marks:
+        if hit.start < mark.end:
+            return True
+        between = words[mark.end : hit.start]
+        after = words[mark.end : sentence.end]
+        if "," not in between or any(word in sets.past_verbs for word in after):
+            return True
+    return False

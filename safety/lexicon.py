@@ -1,0 +1,128 @@
+"""The words of the rules, and which of them a word of a text counts as."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from safety.normalise import MARKS, tokens
+from safety.typos import Typos, real_words
+
+Word = tuple[str, ...]
+"""How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`."""
+
+_PLAIN = re.compile("[a-z]+")
+_ENDINGS = ("", "s", "ing", "ed")
+
+
+class Lexicon:
+    """Gives every `Word` of the phrases a number, and tells the numbers of a text's word.
+
+    `same` maps a word to the one that it is read as (`cant` to `cannot`).
+    """
+
+    def __init__(self, same: Mapping[str, str]) -> None:
+        self.same = same
+        self._numbers: dict[Word, int] = {}
+        self._exact: dict[str, set[int]] = {}
+        self._prefixes: dict[str, set[int]] = {}
+        self._ranges: list[tuple[float, float, int]] = []
+        self._lengths: tuple[int, ...] = ()
+        self._known: dict[str, tuple[int, ...]] = {}
+        self._typos = Typos((), frozenset())
+
+    def number(self, word: Word) -> int:
+        """The number of `word`, a new one where it is new."""
+        known = self._numbers.get(word)
+        if known is not None:
+            return known
+        number = self._numbers[word] = len(self._numbers)
+        for form in word:
+            if form.startswith("#"):
+                low, _, high = form[1:].partition("-")
+                self._ranges.append((float(low), float(high or low), number))
+            elif form.endswith("*"):
+                self._prefixes.setdefault(form[:-1], set()).add(number)
+            else:
+                self._exact.setdefault(form, set()).add(number)
+        return number
+
+    def close(self, also: Iterable[str] = ()) -> None:
+        """Called once after the last `number`: makes what looking up needs."""
+        self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
+        stems = [stem + ending for stem in self._prefixes for ending in _ENDINGS]
+        words = dict.fromkeys([*also, *self._exact, *self.same, *stems])
+        self._typos = Typos(words, real_words())
+        self._known = {word: self._lookup(word) for word in self._exact}
+
+    def read(self, text: str) -> list[str]:
+        """The tokens of `text`, each as the word that it is read as."""
+        found: list[str] = []
+        same = self.same
+        for token in tokens(text):
+            word = same.get(token, token)
+            if word == "not" and found and found[-1] in ("can", "could"):
+                found[-1] = "cannot"
+            elif word == "cannot" and found and found[-1] in ("can", "could", "not", "cannot"):
+                found[-1] = "cannot"  # "can hardly", "not able"
+            elif word == "not" and found and found[-1] == "cannot":
+                continue  # "can't hardly"
+            else:
+                found.append(word)
+        return found
+
+    def numbers(self, words: Sequence[str]) -> tuple[list[str], list[tuple[int, ...]]]:
+        """`words` as they are understood, and the numbers that each counts as.
+
+        A misspelt word is replaced with what was meant; one that is two, with both.
+        """
+        seen: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {}
+        known = self._known
+        understood: list[str] = []
+        numbers: list[tuple[int, ...]] = []
+        for word in words:
+            found = known.get(word)
+            if found is None:
+                if word not in seen:
+                    seen[word] = self._understand(word)
+                for each, its in seen[word]:
+                    understood.append(each)
+                    numbers.append(its)
+            else:
+                understood.append(word)
+                numbers.append(found)
+        return understood, numbers
+
+    def _understand(self, word: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        found = () if word in MARKS else self._lookup(word)
+        if found or word in MARKS or word[0].isdigit():
+            return ((word, found),)
+        meant = self._typos.meant(word)
+        if meant is not None:
+            meant = self.same.get(meant, meant)
+            return ((meant, self._lookup(meant)),)
+        parts = self._typos.parts(word)
+        each = [self.same.get(part, part) for part in parts or (word,)]
+        return tuple((part, self._lookup(part)) for part in each)
+
+    def _lookup(self, word: str) -> tuple[int, ...]:
+        found = set(self._exact.get(word, ()))
+        for length in self._lengths:
+            if length > len(word):
+                break
+            found |= self._prefixes.get(word[:length], set())
+        if word[0].isdigit():
+            value = float(word.replace(",", ".")) if word.isascii() else -1.0
+            found |= {number for low, high, number in self._ranges if low <= value <= high}
+        return tuple(found)
+
+    def spelled(self, word: str) -> list[str]:
+        """A phrase's word in the form that a text's words have; a Chinese one is several."""
+        stem = word.rstrip("*")
+        if _PLAIN.fullmatch(stem):
+            parts = [self.same.get(stem, stem)]
+        else:
+            parts = [self.same.get(token, token) for token in tokens(stem)]
+        if len(stem) < len(word) and parts:
+            parts[-1] = (stem if len(parts) == 1 and _PLAIN.fullmatch(stem) else parts[-1]) + "*"
+        return parts

@@ -1,0 +1,96 @@
+"""The fixed notices, and the fixed replies where no model is asked. Texts: `notices.toml`.
+
+An emergency and a crisis have a notice each, and both stand where both were found. In a crisis no
+model is asked. In an emergency none is that is too small for its advice to be safe.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from safety.finding import Finding, Level
+from safety.numbers import Lines, Region
+
+FILE = Path(__file__).with_name("notices.toml")
+ENGLISH = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What stands above everything. Plain text; `lines` gives whom to call."""
+
+    level: Level
+    language: str
+    """A tag such as `en`: that of the message where the rule that fired tells it."""
+    heading: str
+    sentences: tuple[str, ...]
+
+    def lines(self, region: Region) -> Lines:
+        """Whom to call about this in `region`, the most urgent first."""
+        if self.level is Level.EMERGENCY:
+            return region.emergency + region.poison
+        named = {line.number for line in region.crisis}
+        urgent = tuple(line for line in region.emergency if line.number not in named)
+        return region.crisis + urgent + region.abuse
+
+
+def notices(finding: Finding) -> tuple[Notice, ...]:
+    """The notices that `finding` calls for: none, one, or an emergency's before a crisis's."""
+    language = language_of(finding.rules)
+    levels: list[Level] = []
+    if finding.level is Level.EMERGENCY or finding.emergency:
+        levels.append(Level.EMERGENCY)
+    if finding.level is Level.CRISIS:
+        levels.append(Level.CRISIS)
+    return tuple(_notice(level, language) for level in levels)
+
+
+def fixed_reply(finding: Finding, unreliable: bool, again: bool = False) -> str | None:
+    """What is said instead of asking a model, or None where the model may be asked.
+
+    `unreliable` is whether the model is too small to be trusted; `again`, whether a fixed reply
+    stands in the conversation already.
+    """
+    texts = _texts()[language_of(finding.rules)]["reply"]
+    match finding.level:
+        case Level.CRISIS:
+            return texts["again" if again else "crisis"].strip()
+        case Level.EMERGENCY if unreliable:
+            return texts["emergency"].strip()
+        case _:
+            return None
+
+
+def word(name: str, language: str) -> str:
+    """One of the few words around the notices, such as the question for the region."""
+    return _texts()[language]["words"][name]
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that there are texts in."""
+    return tuple(_texts())
+
+
+def language_of(rules: tuple[str, ...]) -> str:
+    """The language of a message, where only rules of other languages than English fired on it.
+
+    Of several the last: words that two languages share are in the rules of both.
+    """
+    languages = {texts["rule"]: language for language, texts in _texts().items()}
+    if all(rule in languages for rule in rules):
+        return languages[rules[-1]] if rules else ENGLISH
+    return ENGLISH
+
+
+def _notice(level: Level, language: str) -> Notice:
+    text = _texts()[language][level.value]
+    return Notice(level, language, text["heading"], tuple(text["sentences"]))
+
+
+@cache
+def _texts() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(FILE.read_text("utf-8"))

@@ -1,0 +1,109 @@
+"""What the page does where a red flag is found: the notices above everything, the fixed replies.
+
+Pure, but for what the rules say: an act of the visitor in, HTML and messages out. The texts stand
+in `safety/`; which region's numbers are in sight, `page.js` decides by the visitor's own choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from chat.conversation import MAX_QUESTION_CHARS, Conversation, QuestionError, QuestionTooLong
+from safety import red_flags
+from safety.finding import NOTHING, Finding, Level
+from safety.notices import Notice, fixed_reply, language_of, notices, word
+from safety.numbers import ANY, Region, regions
+from ui import panels
+from ui.panels import Message
+
+
+def look(history: list[Message], text: str) -> Finding:
+    """What the whole conversation says: `history`, and `text` that is being asked.
+
+    Of a text too long to be asked as much is read as four questions may have: it is refused, and
+    an emergency in it is none the less one.
+    """
+    try:
+        return red_flags.assess(Conversation.from_untrusted(history, text))
+    except QuestionTooLong:
+        return red_flags.read([text[: 4 * MAX_QUESTION_CHARS]])
+    except QuestionError:
+        return NOTHING
+
+
+def reply(finding: Finding, history: list[Message], unreliable: bool) -> list[Message] | None:
+    """The conversation with a fixed reply to its last question; None where a model may be asked.
+
+    In a crisis, the traces of earlier replies are taken out as well.
+    """
+    kind = finding.level.value
+    again = any(message["metadata"]["id"] == kind for message in history)
+    text = fixed_reply(finding, unreliable, again)
+    if text is None:
+        return None
+    if finding.level is Level.CRISIS:
+        history = [m for m in history if m["metadata"]["id"] != panels.ANALYSIS]
+    other = word("other", language_of(finding.rules))
+    return [*history, panels.fixed(kind, text, other)]
+
+
+def banners(finding: Finding) -> tuple[str | None, str | None]:
+    """The notices of an emergency and of a crisis as HTML; None for one that was not found."""
+    found = {notice.level: _banner(notice) for notice in notices(finding)}
+    return found.get(Level.EMERGENCY), found.get(Level.CRISIS)
+
+
+def _banner(notice: Notice) -> str:
+    # An alert is read aloud at once when it appears, and again where its numbers change. The
+    # visitor may fold it to its heading; nothing closes it.
+    first, *rest = (f"<p>{escape(sentence)}</p>" for sentence in notice.sentences)
+    return (
+        f'<div class="alarm alarm-{notice.level.value}" role="alert" aria-live="assertive"'
+        f' aria-atomic="false" lang="{notice.language}"><details open>'
+        f"<summary><h2>{escape(notice.heading)}</h2>{''.join(_short(notice))}</summary>"
+        f"<div>{first}{''.join(_numbers(notice))}{_where(notice)}{''.join(rest)}</div>"
+        "</details></div>"
+    )
+
+
+def _short(notice: Notice) -> Iterator[str]:
+    """What a folded notice still says: whom to call first."""
+    call = word("call", notice.language)
+    for region in regions():
+        first = notice.lines(region)[: 3 if region.code == ANY else 1]
+        numbers = ", ".join(line.number for line in first)
+        yield f'<span class="short"{_for(region)}>{escape(f"{call} {numbers}")}</span>'
+
+
+def _numbers(notice: Notice) -> Iterator[str]:
+    """A list for each region; all are hidden but one."""
+    for region in regions():
+        items: list[str] = []
+        for line in notice.lines(region):
+            urgent = notice.level is Level.CRISIS and line in region.emergency
+            web = ' target="_blank" rel="noopener noreferrer"' if "." in line.number else ""
+            note = f"{line.name}, {line.note}" if line.note else line.name
+            items.append(
+                f'<li{" class=urgent" if urgent else ""}><a href="{escape(line.href)}"{web}>'
+                f"<b>{escape(line.number)}</b> <span>{escape(note)}</span></a></li>"
+            )
+        yield f"<ul{_for(region)}>{''.join(items)}</ul>"
+
+
+def _where(notice: Notice) -> str:
+    none = word("none", notice.language)
+    options = "".join(
+        f'<option value="{region.code}">{escape(region.name or none)}</option>'
+        for region in regions()
+    )
+    name = f"where-{notice.level.value}"
+    return (
+        f'<p class="where"><label for="{name}">{escape(word("where", notice.language))}</label> '
+        f'<select id="{name}">{options}</select></p>'
+    )
+
+
+def _for(region: Region) -> str:
+    hidden = "" if region.code == ANY else " hidden"
+    return f' data-region="{region.code}"{hidden}'

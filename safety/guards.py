@@ -97,8 +97,8 @@ def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
     opened = any("case_opening" in sentence.guards for sentence in sentences)
     told = any("case" in sentence.guards for sentence in sentences)
     first = sentences[0].guards.get("case_opening", ()) if sentences else ()
-    case = (opened and told) or any(hit.start == 0 for hit in first)
-    return ((asked or case) and not first_person) or (asked and (opened or told))
+    case = opened and told or any(hit.start == 0 for hit in first)
+    return (asked or case) and not first_person or (asked and (opened or told))
 
 
 def _out_of_a_book(

@@ -51,7 +51,7 @@ class Lexicon:
         """Called once after the last `number`: makes what looking up needs."""
         self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
         stems = [stem + ending for stem in self._prefixes for ending in _ENDINGS]
-        words = dict.fromkeys([*also, *self._exact, *self.same, *stems])
+        words = {w: None for w in [*also, *self._exact, *self.same, *stems]}
         self._typos = Typos(words, real_words())
         self._known = {word: self._lookup(word) for word in self._exact}
 

@@ -33,8 +33,12 @@ _UNITS = (
     "g|grams?|grammes?|gramm|gramos|kg|mg|milligrams?|milligrammes?|mcg|µg|μg|micrograms?|ug|"
     "ml|millilit(?:er|re)s?|cc|lit(?:er|re)s?|units?|iu|meq|mmol|gotas|克|毫克|片"
 )
+_NO_AMOUNT = (
+    r"(?:per\s?cent|seconds?|minutes?|hours?|days?|weeks?|months?|years?|times|patients|people|"
+    r"cases|adults|children|deaths|persons|fold|st|nd|rd|th)\b"
+)
 # Not what is measured in blood: an amount per volume is a concentration.
-_NUMBER = rf"(?<![\w.])(?:\d[\d.,]*|{_WORDS})(?:\s*(?:-|–|to|or)\s*\d[\d.,]*)?"
+_NUMBER = rf"(?<![\w./])(?<!\bld[ -])(?:\d[\d.,]*|{_WORDS})(?:\s*(?:-|–|to|or)\s*\d[\d.,]*)?"
 _AMOUNT = (
     rf"{_NUMBER}[\s-]*(?:\w{{2,12}}\s+)?(?:{_COUNTED})\b|"
     rf"{_NUMBER}[\s-]*(?:{_UNITS})(?![\w²])(?!\s*/\s*(?:d?l|m?l|mm|cm|mol|h?pf|g)\b)(?!\s+per\s+"
@@ -43,7 +47,10 @@ _AMOUNT = (
     r"(?:bottle|packet?|box|blister|handful|stash)\b"
 )
 # A full stop in a number or before small letters ends nothing, and a colon leads into a list.
-_SENTENCE = re.compile(r"(?<!\b[A-Z])[.!?](?=[\s*_)\"'”]+[^a-z0-9\s*_])|[;。！？]|(?<!:)\n\s*\n")
+_SENTENCE = re.compile(
+    r"(?<!\b[A-Z])[.!?](?=[\s)\"'”]+[^a-z0-9\s])|(?<=[a-z]{4})(?<!approx)[.!?](?=\s+\d)|"
+    r"[;。！？]|(?<!:)\n\s*\n"
+)
 
 
 class BadRules(ValueError):
@@ -242,7 +249,7 @@ _NUMBERED = frozenset({_ANY_DIGIT, *keys_of(_WORDS.replace("?", "").split("|"))}
 _BOXED = keys_of(["(bottle|packet|pack|box|blister|handful|stash)"])
 _BUILT_IN = {
     "@amount": Concept(_AMOUNT, _NUMBERED | _BOXED),
-    "@number": Concept(rf"{_NUMBER}(?!\s*%)(?!\s*percent)", _NUMBERED),
+    "@number": Concept(rf"{_NUMBER}(?![\w,.]*\d)(?!\s*(?:%|{_NO_AMOUNT}))", _NUMBERED),
 }
 
 RULES = load(FILE.read_text("utf-8"))

@@ -91,7 +91,7 @@ class Page:
             return
         asked = history[-1]["content"][0]["text"]
         try:
-            conversation = Conversation.from_untrusted(history[:-1], asked)
+            conversation = Conversation.from_untrusted(panels.said(history[:-1]), asked)
             options = _options(effort, length, temperature).within(self._backend.info)
             run = self._runs.start(visitor, lambda: self._backend.stream(conversation, options))
         except Busy as busy:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from backend.base import BackendError, BrokeContract, Busy, EventStream
 from chat.events import Ended, EndReason
 from chat.reply import Phase, Reply
+from safety.screen import Screen, Screened
 
 log = logging.getLogger("medicalgpt.run")
 
@@ -36,6 +37,8 @@ class Snapshot:
     error: BackendError | None
     ref: str
     """Eight hex digits that name the run in the log and, where it failed, to the visitor."""
+    screened: Screened
+    """What may be shown of the reply's texts; the reply itself has them as the model wrote them."""
 
 
 class Run:
@@ -45,6 +48,8 @@ class Run:
         self.ref = secrets.token_hex(4)
         self._open_stream = open_stream
         self._reply = Reply(started=time.monotonic())
+        self._screen = Screen()
+        self._looking = threading.Lock()
         self._error: BackendError | None = None
         self._cancel: EndReason | None = None
         self._watcher: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
@@ -57,7 +62,18 @@ class Run:
 
     @property
     def snapshot(self) -> Snapshot:
-        return Snapshot(self._reply, self._error, self.ref)
+        """The run now. Where its text is to be withheld, looking ends it."""
+        with self._looking:
+            reply = self._reply
+            ended = reply.end is not None
+            screened = self._screen.read(reply.reasoning, reply.answer, ended)
+            if screened.withheld:
+                self._error = None
+                self.cancel(EndReason.WITHHELD)
+            if screened.withheld or reply.end is EndReason.WITHHELD:
+                self._reply = reply = reply.withheld(time.monotonic())
+                screened = Screened(withheld=screened.withheld)
+        return Snapshot(reply, self._error, self.ref, screened)
 
     @property
     def done(self) -> bool:
@@ -118,13 +134,17 @@ class Run:
 
     def _finish(self) -> None:
         reason = self._cancel or EndReason.INTERRUPTED
-        if self._cancel is EndReason.STOPPED:
+        if self._cancel in (EndReason.STOPPED, EndReason.WITHHELD):
             self._error = None  # how a backend takes its own closing is nobody's failure
-        self._reply = reply = self._reply.apply(Ended(reason), time.monotonic())
+        self._reply = self._reply.apply(Ended(reason), time.monotonic())
+        last = self.snapshot
+        reply, rule = last.reply, last.screened.withheld or "none"
         seconds = (reply.ended_at or reply.started) - reply.started
-        kind = type(self._error).__name__ if self._error else "none"
+        kind = type(last.error).__name__ if last.error else "none"
         ended = reply.end.value if reply.end else "none"
-        log.info("run %s ended=%s error=%s seconds=%.1f", self.ref, ended, kind, seconds)
+        log.info(
+            "run %s ended=%s error=%s rule=%s seconds=%.1f", self.ref, ended, kind, rule, seconds
+        )
         self._done.set()
         self._wake()
 

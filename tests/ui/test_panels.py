@@ -23,6 +23,7 @@ from backend.base import (
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Usage, Waiting
 from chat.reply import Reply
+from safety.screen import screened
 from ui import panels, words
 from ui.panels import Message
 from ui.run import Snapshot
@@ -37,7 +38,8 @@ def turn(*events: Event, error: BackendError | None = None, now: float = 0.0, **
         reply = reply.apply(event, float(second))
     info = replace(INFO, unreliable=bool(more.get("unreliable")))
     show = bool(more.get("show", True))
-    return panels.turn(Snapshot(reply, error, REF), now or len(events), info, show)
+    snapshot = Snapshot(reply, error, REF, screened(reply.reasoning, reply.answer))
+    return panels.turn(snapshot, now or len(events), info, show)
 
 
 def marks(messages: list[Message]) -> list[str]:

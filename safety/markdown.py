@@ -27,14 +27,16 @@ _NAMED = (
     "Delta|epsilon|kappa|lambda|mu|pi|sigma|omega"
 )
 # Commands of a formula that only set type. Others could link, load, paint or move over the page.
-_SETS_TYPE = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho "
-    "sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega "
-    "frac dfrac tfrac sqrt cdot times div pm mp le leq ge geq lt gt ne neq approx sim simeq equiv "
-    "propto to rightarrow leftarrow leftrightarrow longrightarrow Rightarrow rightleftharpoons "
-    "uparrow downarrow left right big Big bigl bigr text textbf textit mathrm mathbf mathit mathsf "
-    "operatorname sum prod int log ln exp min max lim infty partial circ degree bar hat dot vec "
-    "overline underline quad qquad cdots ldots dots begin end".split()
+_SETS_TYPE = set(
+    """
+    alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho
+    sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi
+    Omega frac dfrac tfrac sqrt cdot times div pm mp le leq ge geq lt gt ne neq approx sim
+    simeq equiv propto to rightarrow leftarrow leftrightarrow longrightarrow Rightarrow
+    rightleftharpoons uparrow downarrow left right big Big bigl bigr text textbf textit mathrm
+    mathbf mathit mathsf operatorname sum prod int log ln exp min max lim infty partial circ
+    degree bar hat dot vec overline underline quad qquad cdots ldots dots begin end
+    """.split()
 )
 _WWW = r"w{3}(?=\.)"
 _ACTIVE = (

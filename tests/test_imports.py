@@ -20,7 +20,7 @@ ALLOWED = {
     "backend": {"chat", "backend", "settings"},
     "safety": {"chat", "safety"},
     "ui": {"chat", "backend", "safety", "settings", "ui"},
-    "endpoint": {"chat", "backend", "settings", "ui", "endpoint"},
+    "endpoint": {"chat", "backend", "safety", "settings", "ui", "endpoint"},
     "training": {"chat", "training"},
     "app": {"chat", "backend", "safety", "settings", "ui"},
 }

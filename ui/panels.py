@@ -14,7 +14,7 @@ from typing import NotRequired, TypedDict, cast
 from backend.base import BackendInfo, Status, TooLong
 from chat.conversation import ANSWER
 from chat.events import EndReason, Stage
-from chat.reply import Phase, Reply
+from chat.reply import Phase
 from safety.links import without_marks
 from safety.markdown import inert
 from ui import words

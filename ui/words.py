@@ -122,9 +122,9 @@ LOST = "Connection lost. Your text is kept below; please send it again."
 STILL_ANSWERING = "An answer is still being written. Wait for it, or stop it; your text is kept."
 STOPPED = "You stopped this answer, so it is incomplete. Do not rely on it."
 WITHHELD = (
-    "This reply is not shown: it spoke of an amount or a way that can kill. If you think of harming "
-    "yourself, or somebody is in danger, call your local emergency number now, or find a helpline "
-    "at findahelpline.com."
+    "This reply is not shown: it spoke of an amount or a way that can kill. If you think of "
+    "harming yourself, or somebody is in danger, call your local emergency number now, or find a "
+    "helpline at findahelpline.com."
 )
 WITHHELD_THERE = "This reply is not shown: the service that runs the model withheld it."
 CAUTION = (

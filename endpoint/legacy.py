@@ -2,8 +2,8 @@
 
 `{"message": text}` is answered with `{"response": "Thinking:\\n…\\n\\nFinal:\\n…"}`. The contract
 has no word for a reply that did not finish, so that such a one is a failure here: what stands
-under `Final:` is always a whole answer. That is also why it gets all the room there is. A reply that
-is withheld is an `error` that says so.
+under `Final:` is always a whole answer. That is also why it gets all the room there is. A reply
+that is withheld is an `error` that says so.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from endpoint.answer import Answer
 from endpoint.asking import Asking, gather
 from endpoint.body import read_body, read_object
 from endpoint.openai_messages import MAX_CHARS
-from endpoint.openai_reply import WITHHELD
 from endpoint.refusal import Refusal, bad_request, refusal_of
 from endpoint.stop import Stops
+from safety.watch import WITHHELD
 
 FAILED = "Internal model error. Check logs."
 

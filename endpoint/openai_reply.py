@@ -16,11 +16,10 @@ from backend.base import BackendInfo
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Usage, Waiting
 from chat.reply import Reply
 from endpoint.refusal import Refusal
+from safety.watch import WITHHELD
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": waiting\n\n"
-
-WITHHELD = "This reply is withheld: it spoke of an amount or a way that can kill."
 
 _FINISH = {
     EndReason.FINISHED: "stop",

@@ -19,6 +19,7 @@ class Watched:
 
     def take(self, event: Event) -> list[Event]:
         """What is to be told of `event`."""
+        told: list[Event]
         match event:
             case ReasoningDelta(text):
                 told = _reasoning(self._reasoning.take(text))

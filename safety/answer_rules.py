@@ -221,7 +221,7 @@ def pattern_of(phrases: list[str]) -> str:
     return "|".join([rf"\b(?:{words})(?!\w)", *rest])
 
 
-def keys_of(phrases: list[str]) -> frozenset[str]:
+def keys_of(phrases: Iterable[str]) -> frozenset[str]:
     """Of each phrase, in each of its forms, the beginning of its longest word."""
     keys: set[str] = set()
     for phrase in phrases:

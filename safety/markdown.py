@@ -13,8 +13,9 @@ import re
 
 from safety.links import MARKUP, NIL, WORDS, WWW, is_token, shown
 
-OUT = dict.fromkeys([*range(9), 0xB, 0xC, *range(0xE, 0x20), *range(0x7F, 0xA0)])
-OUT |= dict.fromkeys([0xD, 0x200B, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_CONTROLS = (*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0))
+_UNSEEN = (0x200B, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+OUT = dict.fromkeys((*_CONTROLS, *_UNSEEN))
 """For `str.translate`: what nobody sees and what can make a text read as another one."""
 
 MOST_HELD = 1_000
@@ -27,8 +28,7 @@ _NAMED = (
     "Delta|epsilon|kappa|lambda|mu|pi|sigma|omega"
 )
 # Commands of a formula that only set type. Others could link, load, paint or move over the page.
-_SETS_TYPE = set(
-    """
+_SETS_TYPE = """
     alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho
     sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi
     Omega frac dfrac tfrac sqrt cdot times div pm mp le leq ge geq lt gt ne neq approx sim
@@ -36,8 +36,8 @@ _SETS_TYPE = set(
     rightleftharpoons uparrow downarrow left right big Big bigl bigr text textbf textit mathrm
     mathbf mathit mathsf operatorname sum prod int log ln exp min max lim infty partial circ
     degree bar hat dot vec overline underline quad qquad cdots ldots dots begin end
-    """.split()
-)
+"""
+_COMMANDS = frozenset(_SETS_TYPE.split())
 _WWW = r"w{3}(?=\.)"
 _ACTIVE = (
     r"<(?=[A-Za-z/!?])|!(?=\[)|\](?=[(\[:])|\[(?=[ x]\])|:(?=//)|@(?=\w)|```(?=mermaid)|"
@@ -58,7 +58,7 @@ def inert(text: str) -> str:
 
 
 def _disarm(found: re.Match[str]) -> str:
-    return found.group() if found["command"] in _SETS_TYPE else found.group() + NIL
+    return found.group() if found["command"] in _COMMANDS else found.group() + NIL
 
 
 class Neutraliser:

@@ -6,6 +6,8 @@ import re
 
 from safety.answer_rules import RULES, Kind
 
+WITHHELD = "This reply is withheld: it spoke of an amount or a way that can kill."
+"""For the clients of an endpoint; the page has words of its own."""
 CONTEXT = 600
 """Characters that are looked back on: two long sentences."""
 MOST_HELD = 600
@@ -58,3 +60,8 @@ class Watch:
         first = max(0, end - CONTEXT)
         self._text, self._passed = text[first:], end - first
         return text[passed:end]
+
+
+def withheld(reasoning: str, answer: str) -> str | None:
+    """The rule because of which a whole reply is not passed on, if there is one."""
+    return next(filter(None, (_RULES.judge(text, True).rule for text in (answer, reasoning))), None)

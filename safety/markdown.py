@@ -121,8 +121,9 @@ _SPACES = " \n\t"
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 # A word of printable ASCII that has begun what only its end decides.
 _BEGUN = re.compile(
-    r"[<\[\]/@&\\`]|[:!]$|w{1,3}$|www\.|(?:^|[^A-Za-z0-9])(?:h|ht|htt|https?|ftp?|p|pm|pmi|pmids?|"
-    r"pmc|pmci|pmcid|pmc\d*|n|nc|nct\d*|d|do|doi|i|is|isb|isbn[\dx-]*|1|10|10\.[\d.]*)$",
+    r"[<\[\]/@&\\`]|[:!]$|w{1,3}$|www\.|(?:^|[^A-Za-z0-9])(?:h|ht|htt|https?|f|ftp?|"
+    r"p|pm|pmi|pmids?|pu|pub|pubm|pubme|pubmed|pmc|pmci|pmcid|pmc\d*|n|nc|nct\d*|d|do|doi|"
+    r"i|is|isb|isbn[\dx-]*|1|10|10\.[\d.]*)$",
     re.I,
 )
 _LINK = re.compile(

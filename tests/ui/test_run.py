@@ -167,3 +167,30 @@ def test_draining_lets_runs_finish_takes_no_new_ones_and_cuts_the_late() -> None
     assert second.snapshot.reply.answer == "half"
     with pytest.raises(Busy):
         runs.start("cid", lambda: short.stream(ASKED, Options()))
+
+
+def test_row_70_a_run_that_says_what_kills_is_cancelled_before_anything_of_it_is_seen(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    pieces = ["An overdose is dangerous. The lethal dose is about ", "1", "0", " g. Take"]
+    slow = [step for piece in pieces for step in (AnswerDelta(piece), Pause(0.2))]
+    of = backend(ReasoningDelta("Hm. "), *slow, Pause(60))
+    one = run(of)
+    seen = [snapshot for _, snapshot in asyncio.run(watch(one))]
+    assert any("dangerous" in shot.screened.answer for shot in seen)
+    assert not any("1" in shot.screened.answer for shot in seen)
+    last = seen[-1]
+    assert last.screened.withheld == "lethal-dose"
+    assert (last.reply.end, last.reply.answer, last.reply.reasoning) == (EndReason.WITHHELD, "", "")
+    assert last.error is None
+    assert of.open == 0
+    assert "ended=withheld error=none rule=lethal-dose" in caplog.text
+
+
+def test_a_reply_is_held_against_the_rules_also_where_it_ends_before_anybody_looks() -> None:
+    kills = AnswerDelta("The lethal dose is about 10 g")
+    one = run(backend(kills, Ended(EndReason.FINISHED)))
+    assert one.join(2.0)
+    assert one.snapshot.reply.end is EndReason.WITHHELD
+    assert one.snapshot.reply.answer == ""

@@ -26,7 +26,7 @@ _WORDS = (
 )
 _COUNTED = (
     "tablets?|pills?|capsules?|caplets?|doses|drops|puffs?|patch(?:es)?|vials?|ampoules?|"
-    "bottles?|packs?|packets?|boxes|strips?|sachets?|teaspoons?|tablespoons?|tsp|tbsp|shots?|"
+    "beans|seeds|berries|leaves|mushrooms|glasses|bottles?|packs?|packets?|boxes|strips?|sachets?|teaspoons?|tablespoons?|tsp|tbsp|shots?|"
     "comprimidos|pastillas|tabletten|comprim[ée]s"
 )
 _UNITS = (
@@ -128,7 +128,7 @@ class Rules:
         sentences = sentences_of(text)
         for number, sentence in enumerate(sentences):
             words = _keys_in(sentence)
-            closed = ended or number < len(sentences) - 1
+            closed = ended or number < len(sentences) - 1 or bool(_FULL_STOP.search(sentence))
             for rule in self.rules:
                 if rule.keys.isdisjoint(words):
                     continue
@@ -162,6 +162,7 @@ _UNSPACED = "\u0900"
 _WORD = re.compile(r"\w+")
 _DIGIT = re.compile(r"\d")
 _SYNTAX = ((r"\(", "(?:"), (r"\)", ")"), (r"\|", "|"), (r"\*", r"\w*"), (r"\ ", r"[\s,-]+"))
+_FULL_STOP = re.compile(r"[.!?]\s+$")
 _PLAIN = str.maketrans("*_`|\u00a0\u202f\u2009", "       ")
 
 

@@ -149,6 +149,11 @@ def _keys_in(text: str) -> set[str]:
     return keys
 
 
+def last_sentence(text: str) -> int:
+    """Where the last sentence of `text` begins: what stands before it is judged for good."""
+    return max((found.end() for found in _SENTENCE.finditer(text.translate(_PLAIN))), default=0)
+
+
 def sentences_of(text: str) -> list[str]:
     """`text` in sentences, its marks of emphasis and of tables taken for spaces."""
     return _SENTENCE.split(text.translate(_PLAIN))

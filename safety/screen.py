@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safety.answer_rules import RULES, Kind
+from safety.answer_rules import RULES, Kind, last_sentence
 from safety.markdown import OUT, Neutraliser
 from safety.watch import CONTEXT, Watch
 
@@ -44,8 +44,9 @@ class Screen:
         if rule is not None:
             return Screened(withheld=rule)
         if passed and not self._caution:
-            self._recent = (self._recent + passed)[-CONTEXT - len(passed) :]
-            self._caution = _CAUTIONS.judge(self._recent, ended=True).rule is not None
+            recent = self._recent + passed
+            self._caution = _CAUTIONS.judge(recent, ended=True).rule is not None
+            self._recent = recent[max(last_sentence(recent), len(recent) - CONTEXT) :]
         return Screened(self._reasoning.shown, self._answer.shown, None, self._caution)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from safety.answer_rules import RULES, Kind
+from safety.answer_rules import RULES, Kind, last_sentence
 
 WITHHELD = "This reply is withheld: it spoke of an amount or a way that can kill."
 """For the clients of an endpoint; the page has words of its own."""
 CONTEXT = 600
-"""Characters that are looked back on: two long sentences."""
+"""Characters of a sentence that are looked back on."""
 MOST_HELD = 600
 """Characters that may wait for the end of a sentence that could still be excused."""
 
@@ -57,7 +57,7 @@ class Watch:
                 return ""
             if verdict.open:
                 end = passed
-        first = max(0, end - CONTEXT)
+        first = max(0, end - CONTEXT, last_sentence(text[:end]))
         self._text, self._passed = text[first:], end - first
         return text[passed:end]
 

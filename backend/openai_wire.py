@@ -30,8 +30,9 @@ REASONS = {
     "length": EndReason.LENGTH,
     "abort": EndReason.INTERRUPTED,
     "error": EndReason.INTERRUPTED,
+    "content_filter": EndReason.WITHHELD,
 }
-"""Any other finish_reason (tool_calls, content_filter) leaves the end unknown."""
+"""Any other finish_reason (tool_calls) leaves the end unknown."""
 
 
 class OpenAIWire:

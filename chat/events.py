@@ -27,6 +27,7 @@ class EndReason(Enum):
     LENGTH = "length"  # the token budget or the context ran out
     STOPPED = "stopped"  # the visitor stopped it
     INTERRUPTED = "interrupted"  # it began, then broke
+    WITHHELD = "withheld"  # it said what is not passed on, and was ended for that
     UNKNOWN = "unknown"  # the source ended without saying how
 
 

@@ -64,6 +64,17 @@ class Reply:
             case _:
                 assert_never(event)
 
+    def withheld(self, now: float) -> Reply:
+        """The reply without its text, ended at `now`: what it said is not to be passed on."""
+        return replace(
+            self,
+            reasoning="",
+            answer="",
+            waiting=None,
+            ended_at=now if self.ended_at is None else self.ended_at,
+            end=EndReason.WITHHELD,
+        )
+
     @property
     def phase(self) -> Phase:
         if self.end is not None:

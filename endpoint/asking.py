@@ -11,11 +11,13 @@ from starlette.requests import Request
 
 from backend.base import Backend, Options
 from chat.conversation import Conversation
+from chat.events import EndReason
 from chat.reply import Reply
 from endpoint.answer import Answer
 from endpoint.fixed import Fixed, safety_field
 from endpoint.replying import Gone, Replies, Replying
 from endpoint.stop import Stops
+from endpoint.watched import Watched
 from safety import red_flags
 from safety.finding import Level
 from safety.notices import fixed_reply
@@ -64,11 +66,15 @@ async def _watch(request: Request, replying: Replying) -> None:
 
 
 async def gather(replying: Replying | Fixed, stops: Stops) -> Reply:
-    """The whole reply. Raises `BackendError` where it broke off, and `Gone`."""
-    reply = Reply(started=time.monotonic())
+    """The whole reply, without a text where that is withheld.
+
+    Raises `BackendError` where it broke off, and `Gone`.
+    """
+    reply, watched = Reply(started=time.monotonic()), Watched()
     while reply.end is None:
         event = await replying.next(LOOK_SECONDS)
         if event is not None:
-            for told in stops.take(event):
-                reply = reply.apply(told, time.monotonic())
-    return reply
+            for passed in watched.take(event):
+                for told in stops.take(passed):
+                    reply = reply.apply(told, time.monotonic())
+    return reply.withheld(time.monotonic()) if reply.end is EndReason.WITHHELD else reply

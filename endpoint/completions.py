@@ -15,6 +15,7 @@ from endpoint.openai_request import read_request
 from endpoint.refusal import refusal_of
 from endpoint.replying import Replying
 from endpoint.stop import Stops
+from endpoint.watched import Watched
 
 HOLD_SECONDS = 4.0
 """For which the status code is held back, so that a failure can still be told by it. Less than the
@@ -63,11 +64,12 @@ async def _tell(
     event: Event | None, replying: Replying | Fixed, stops: Stops, chunks: Chunks, answer: Answer
 ) -> None:
     """Send `event` and what comes after it, to the end."""
+    watched = Watched()
     while True:
         if event is None:
             await answer.write(KEEP_ALIVE)
         else:
-            for told in stops.take(event):
+            for told in [told for passed in watched.take(event) for told in stops.take(passed)]:
                 await answer.write(chunks.told(told))
                 if isinstance(told, Ended):
                     answer.ended = told.reason.value

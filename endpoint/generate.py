@@ -26,6 +26,7 @@ from chat.conversation import MAX_HISTORY_CHARS, SYSTEM_PROMPT, clean
 from chat.harmony import neutralise
 from endpoint.allowed import MOST_TOKENS, Refusal, json_object
 from endpoint.gateway import BODY_SECONDS, read_body, while_there
+from safety.watch import WITHHELD, withheld
 
 FAILED = {"detail": "Internal model error. Check logs."}
 ASK_SECONDS = 550.0
@@ -94,7 +95,10 @@ class _Legacy:
 
     async def _answered(self, message: str) -> JSONResponse:
         try:
-            return JSONResponse({"response": response_text(await self._ask(message))})
+            answer = await self._ask(message)
+            if withheld(answer.reasoning, answer.text):
+                return JSONResponse({"error": WITHHELD})
+            return JSONResponse({"response": response_text(answer)})
         except Refusal as refusal:
             return _bad(refusal)
         except AskFailed:

@@ -2,7 +2,8 @@
 
 `{"message": text}` is answered with `{"response": "Thinking:\\n…\\n\\nFinal:\\n…"}`. The contract
 has no word for a reply that did not finish, so that such a one is a failure here: what stands
-under `Final:` is always a whole answer. That is also why it gets all the room there is.
+under `Final:` is always a whole answer. That is also why it gets all the room there is. A reply
+that is withheld is an `error` that says so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from starlette.requests import Request
 
 from backend.base import BackendError, Busy, NotReady, TooLong
 from chat.conversation import Conversation, EmptyQuestion, QuestionTooLong, Role, Turn, question
+from chat.events import EndReason
 from chat.reply import Reply
 from endpoint.answer import Answer
 from endpoint.asking import Asking, gather
@@ -21,6 +23,7 @@ from endpoint.body import read_body, read_object
 from endpoint.openai_messages import MAX_CHARS
 from endpoint.refusal import Refusal, bad_request, refusal_of
 from endpoint.stop import Stops
+from safety.watch import WITHHELD
 
 FAILED = "Internal model error. Check logs."
 
@@ -46,6 +49,8 @@ class Generate:
             answer.ended = type(error).__name__
             return await _fail(error, answer)
         answer.ended = reply.end.value if reply.end else "none"
+        if reply.end is EndReason.WITHHELD:
+            return await answer.json({"error": WITHHELD})
         if not reply.complete:
             raise Refusal(500, FAILED)
         await answer.json({"response": response(reply)})

@@ -84,6 +84,12 @@ FETCH_HARMONY = (
     "from openai_harmony import load_harmony_encoding as load, HarmonyEncodingName as name; "
     "load(name.HARMONY_GPT_OSS)"
 )
+
+
+def _neither_code_nor_rules(path: Path) -> bool:
+    return path.suffix not in (".py", ".toml")
+
+
 gpu_image = (
     modal.Image.debian_slim(python_version="3.12")
     .uv_pip_install(f"vllm=={vllm.VERSION}")  # brings starlette and httpx
@@ -96,6 +102,7 @@ small_image = (
     modal.Image.debian_slim(python_version="3.12")
     .uv_pip_install("starlette==1.10.0", "httpx==0.28.1")
     .add_local_python_source("endpoint", "chat")
+    .add_local_python_source("safety", ignore=_neither_code_nor_rules)
 )
 models = modal.Volume.from_name("medicalgpt-models", create_if_missing=True)
 cache = modal.Volume.from_name("medicalgpt-cache", create_if_missing=True)

@@ -2,7 +2,8 @@
 
 Reasoning stands in `reasoning` and in `reasoning_content`, equal, because clients read one or the
 other; the answer alone stands in `content`. A reply that ended without saying how has no
-`finish_reason`: none is invented.
+`finish_reason`: none is invented. One that says what kills has "content_filter": in a stream the
+rest of it is not sent, and a whole one has no text, but a `refusal`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ from backend.base import BackendInfo
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Usage, Waiting
 from chat.reply import Reply
 from endpoint.refusal import Refusal
+from safety.watch import WITHHELD
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": waiting\n\n"
 
-_FINISH = {EndReason.FINISHED: "stop", EndReason.LENGTH: "length"}
+_FINISH = {
+    EndReason.FINISHED: "stop",
+    EndReason.LENGTH: "length",
+    EndReason.WITHHELD: "content_filter",
+}
 
 
 class Chunks:
@@ -79,7 +85,7 @@ def whole(reply: Reply, ref: str, model: str) -> dict[str, Any]:
         "content": reply.answer,
         "reasoning": reasoning,
         "reasoning_content": reasoning,
-        "refusal": None,
+        "refusal": WITHHELD if reply.end is EndReason.WITHHELD else None,
     }
     finish = _FINISH.get(reply.end) if reply.end is not None else None
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}

@@ -133,7 +133,7 @@ class Page:
             return
         asked = history[-1]["content"][0]["text"]
         try:
-            conversation = Conversation.from_untrusted(history[:-1], asked)
+            conversation = Conversation.from_untrusted(panels.said(history[:-1]), asked)
             finding = await _look(history[:-1], asked)
             # The page's own acts have put it there already; whoever posts to this one has not.
             if replied := self._fixed(finding, history):

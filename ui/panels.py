@@ -7,7 +7,6 @@ sends back only a finished answer can reach a model again (`chat.conversation`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from html import escape
 from typing import NotRequired, TypedDict, cast
@@ -15,7 +14,9 @@ from typing import NotRequired, TypedDict, cast
 from backend.base import BackendInfo, Status, TooLong
 from chat.conversation import ANSWER
 from chat.events import EndReason, Stage
-from chat.reply import Phase, Reply
+from chat.reply import Phase
+from safety.links import without_marks
+from safety.markdown import inert
 from ui import words
 from ui.run import Snapshot
 
@@ -63,7 +64,7 @@ class Message(TypedDict):
 
 def question(text: str) -> Message:
     """The user's message, as typed."""
-    return _message("user", text, {"id": QUESTION})
+    return _message("user", inert(text), {"id": QUESTION})
 
 
 def refused(sentence: str, again: bool = False) -> Message:
@@ -89,14 +90,16 @@ def turn(
 
     `show_reasoning` is one of `settings.REASONING`.
     """
-    reply = snapshot.reply
+    reply, screened = snapshot.reply, snapshot.screened
     messages: list[Message] = []
     if reply.phase is not Phase.ENDED or reply.reasoning:
-        messages.append(_reasoning(reply, now, show_reasoning))
-    if reply.answer:
-        messages.append(_message("assistant", reply.answer, {"id": _answer_mark(snapshot)}))
+        messages.append(_reasoning(snapshot, now, show_reasoning))
+    if screened.answer:
+        messages.append(_message("assistant", screened.answer, {"id": _answer_mark(snapshot)}))
     if reply.phase is Phase.ENDED:
         messages.append(_foot(snapshot, info))
+    elif screened.caution:
+        messages.append(_foot_of("going", [_caution()], []))
     return messages
 
 
@@ -114,6 +117,20 @@ def history(untrusted: object) -> list[Message]:
     messages = cast("list[object]", untrusted) if isinstance(untrusted, list) else []
     kept = [_rebuilt(message) for message in messages[-MAX_MESSAGES:]]
     return [message for message in kept if message is not None]
+
+
+def said(messages: list[Message]) -> list[Message]:
+    """`messages` as they were typed and written, without what disarms and marks them."""
+    return [
+        {
+            **message,
+            "content": [
+                {"type": part["type"], "text": without_marks(part["text"])}
+                for part in message["content"]
+            ],
+        }
+        for message in messages
+    ]
 
 
 def _rebuilt(message: object) -> Message | None:
@@ -143,7 +160,8 @@ def _answer_mark(snapshot: Snapshot) -> str:
     return ANSWER if snapshot.reply.complete and snapshot.error is None else PARTIAL
 
 
-def _reasoning(reply: Reply, now: float, show: str) -> Message:
+def _reasoning(snapshot: Snapshot, now: float, show: str) -> Message:
+    reply = snapshot.reply
     # Gradio opens what is pending, and leaves what is done as the visitor has it.
     mark: Mark = {"id": ANALYSIS, "title": "", "status": "done" if show == "folded" else "pending"}
     seconds = reply.thought_for(now)
@@ -155,7 +173,9 @@ def _reasoning(reply: Reply, now: float, show: str) -> Message:
         case Phase.ANSWERING | Phase.ENDED:
             mark["title"], mark["log"] = words.thought(seconds or 0.0), words.UNVERIFIED
             mark["status"] = "done"
-    text = words.NO_TRACE if show == "off" and reply.reasoning else reply.reasoning
+    text = snapshot.screened.reasoning
+    if show == "off":
+        text = words.NO_TRACE if reply.reasoning else ""
     if reply.phase is Phase.WAITING and reply.waiting and reply.waiting.stage is Stage.WAKING:
         text, mark["status"] = words.WAKE, "pending"
     return _message("assistant", text, mark)
@@ -167,6 +187,8 @@ def _foot(snapshot: Snapshot, info: BackendInfo) -> Message:
     lines: list[str] = []
     if sentence:
         lines.append(_note(kind, sentence))
+    if snapshot.screened.caution:
+        lines.append(_caution())
     if reply.answer and info.unreliable:
         lines.append(f'<div class="caveat">{escape(words.unreliable(info))}</div>')
     tokens = reply.usage.completion_tokens
@@ -178,6 +200,10 @@ def _foot(snapshot: Snapshot, info: BackendInfo) -> Message:
 
 def _note(kind: str, sentence: str) -> str:
     return f'<div class="note note-{kind}" role="note">{escape(sentence)}</div>'
+
+
+def _caution() -> str:
+    return f'<div class="caution" role="note">{escape(words.CAUTION)}</div>'
 
 
 def _foot_of(kind: str, lines: list[str], choices: list[Choice]) -> Message:
@@ -205,6 +231,9 @@ def _ending(snapshot: Snapshot) -> tuple[str, str, list[Choice]]:
         kind = "cut" if begun else "failed"
         return kind, sentence, [] if isinstance(error, TooLong) else again
     match reply.end:
+        case EndReason.WITHHELD:
+            ours = snapshot.screened.withheld is not None
+            return "withheld", words.WITHHELD if ours else words.WITHHELD_THERE, []
         case EndReason.FINISHED if reply.answer.strip():
             return "finished", "", []
         case EndReason.FINISHED | EndReason.UNKNOWN if not reply.answer.strip():
@@ -221,14 +250,5 @@ def _ending(snapshot: Snapshot) -> tuple[str, str, list[Choice]]:
             return "failed", words.DOWN.format(ref=ref), again
 
 
-# What could begin a tag, a comment or an image. A zero-width space after its first character
-# makes it text in prose and in code alike, and keeps a growing text a prefix of what follows.
-_ACTIVE = re.compile(r"<(?=[A-Za-z/!?])|!(?=\[)")
-
-
-def _inert(text: str) -> str:
-    return _ACTIVE.sub(lambda match: match.group() + "\u200b", text)
-
-
 def _message(role: str, text: str, mark: Mark) -> Message:
-    return {"role": role, "content": [{"type": "text", "text": _inert(text)}], "metadata": mark}
+    return {"role": role, "content": [{"type": "text", "text": text}], "metadata": mark}

@@ -21,6 +21,7 @@ from backend.base import BackendError, BrokeContract, EventStream
 from backend.gate import Ticket
 from chat.events import Ended, EndReason, Stage, Waiting
 from chat.reply import Phase, Reply
+from safety.screen import Screen, Screened
 from ui.budget import tokens_of
 from ui.visitors import OWNER
 
@@ -40,6 +41,8 @@ class Snapshot:
     error: BackendError | None
     ref: str
     """Eight hex digits that name the run in the log and, where it failed, to the visitor."""
+    screened: Screened
+    """What may be shown of the reply's texts; the reply itself has them as the model wrote them."""
 
 
 class Run:
@@ -65,6 +68,8 @@ class Run:
         self._rules = rules
         self._ended = ended
         self._reply = Reply(started=time.monotonic())
+        self._screen = Screen()
+        self._looking = threading.Lock()
         self._error: BackendError | None = None
         self._cancel: EndReason | None = None
         self._watcher: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
@@ -77,7 +82,18 @@ class Run:
 
     @property
     def snapshot(self) -> Snapshot:
-        return Snapshot(self._reply, self._error, self.ref)
+        """The run now. Where its text is to be withheld, looking ends it."""
+        with self._looking:
+            reply = self._reply
+            ended = reply.end is not None
+            screened = self._screen.read(reply.reasoning, reply.answer, ended)
+            if screened.withheld:
+                self._error = None
+                self.cancel(EndReason.WITHHELD)
+            if screened.withheld or reply.end is EndReason.WITHHELD:
+                self._reply = reply = reply.withheld(time.monotonic())
+                screened = Screened(withheld=screened.withheld)
+        return Snapshot(reply, self._error, self.ref, screened)
 
     @property
     def done(self) -> bool:
@@ -152,7 +168,7 @@ class Run:
 
     def _finish(self) -> None:
         reason = self._cancel or EndReason.INTERRUPTED
-        if self._cancel is EndReason.STOPPED:
+        if self._cancel in (EndReason.STOPPED, EndReason.WITHHELD):
             self._error = None  # how a backend takes its own closing is nobody's failure
         self._reply = self._reply.apply(Ended(reason), time.monotonic())
         try:
@@ -185,5 +201,6 @@ def line(snapshot: Snapshot, rules: tuple[str, ...]) -> str:
         "tokens": tokens_of(reply),
         "counted": "no" if tokens is None else "yes",
         "rules": ",".join(rules) or "none",
+        "withheld": snapshot.screened.withheld,
     }
     return " ".join(f"{name}={'none' if v is None else v}" for name, v in values.items())

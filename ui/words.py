@@ -188,6 +188,17 @@ ONE_AT_A_TIME = (
 LOST = "Connection lost. Your text is kept below; please send it again."
 STILL_ANSWERING = "An answer is still being written. Wait for it, or stop it; your text is kept."
 STOPPED = "You stopped this answer, so it is incomplete. Do not rely on it."
+WITHHELD = (
+    "This reply is not shown: it spoke of an amount or a way that can kill. If you think of "
+    "harming yourself, or somebody is in danger, call your local emergency number now, or find a "
+    "helpline at findahelpline.com."
+)
+WITHHELD_THERE = "This reply is not shown: the service that runs the model withheld it."
+CAUTION = (
+    "This answer speaks of a dose, or of changing a medicine. It can be wrong, and wrong for you, "
+    "for a child or in pregnancy. Ask a doctor or a pharmacist before anybody takes, changes or "
+    "stops anything."
+)
 STOPPED_EARLY = "You stopped before the model answered."
 NO_ROOM_LEFT = (
     "The model used all of its room for thinking and reached no answer. Give it more room, or "

@@ -86,7 +86,7 @@ def test_reasoning_and_answer_come_apart_in_every_dialect(dialect: str, cut: int
         ("stop", EndReason.FINISHED),
         ("length", EndReason.LENGTH),
         ("tool_calls", EndReason.UNKNOWN),
-        ("content_filter", EndReason.UNKNOWN),
+        ("content_filter", EndReason.WITHHELD),
         ("abort", EndReason.INTERRUPTED),
         (None, EndReason.UNKNOWN),
     ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 
@@ -23,6 +22,7 @@ from backend.base import (
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Usage, Waiting
 from chat.reply import Reply
+from safety.screen import screened
 from ui import panels, words
 from ui.panels import Message
 from ui.run import Snapshot
@@ -37,7 +37,8 @@ def turn(*events: Event, error: BackendError | None = None, now: float = 0.0, **
         reply = reply.apply(event, float(second))
     info = replace(INFO, unreliable=bool(more.get("unreliable")))
     show = str(more.get("show", "open"))
-    return panels.turn(Snapshot(reply, error, REF), now or len(events), info, show)
+    snapshot = Snapshot(reply, error, REF, screened(reply.reasoning, reply.answer))
+    return panels.turn(snapshot, now or len(events), info, show)
 
 
 def marks(messages: list[Message]) -> list[str]:
@@ -191,6 +192,49 @@ def test_a_hidden_trace_is_nowhere_in_the_page() -> None:
         assert "hm" not in str(turn(*events, show="off"))
 
 
+KILLS = AnswerDelta("The lethal dose is 10 g for an adult.")
+WITHHELD = Ended(EndReason.WITHHELD)
+
+
+def test_row_70_an_answer_that_speaks_of_a_dose_carries_the_caution_once() -> None:
+    dose = AnswerDelta("Children are given 10 mg per kg. Adults 500 mg twice daily. ")
+    going = turn(dose)
+    assert marks(going) == ["analysis", "partial", "foot"]
+    for messages in (going, turn(dose, Ended(EndReason.FINISHED))):
+        assert foot(messages).count(words.CAUTION) == 1
+    assert words.CAUTION not in foot(turn(THINK, ANSWER, Ended(EndReason.FINISHED)))
+
+
+@pytest.mark.parametrize("events", [(ReasoningDelta(KILLS.text), ANSWER), (THINK, KILLS)])
+def test_row_70_nothing_of_a_withheld_reply_is_shown_or_told_again(events: list[Event]) -> None:
+    reply = Reply(started=0.0)
+    for event in events:
+        reply = reply.apply(event, 1.0)
+    screen = screened(reply.reasoning, reply.answer)
+    snapshot = Snapshot(reply.withheld(2.0), None, REF, screen)
+    messages = panels.turn(snapshot, 3.0, INFO)
+    assert marks(messages) == ["foot"]
+    assert "foot-withheld" in text(messages[0])
+    assert words.WITHHELD in foot(messages)
+    told = Conversation.from_untrusted([panels.question("q"), *messages], "next")
+    assert [t.text for t in told.turns] == ["q\n\nnext"]
+
+
+def test_a_reply_that_the_models_own_server_withheld_says_so() -> None:
+    reply = Reply(started=0.0).apply(WITHHELD, 1.0)
+    messages = panels.turn(Snapshot(reply, None, REF, screened("", "")), 2.0, INFO)
+    assert words.WITHHELD_THERE in foot(messages)
+
+
+def test_a_model_is_told_its_answer_as_it_wrote_it() -> None:
+    wrote = "See [NHS](https://www.nhs.uk/a), PMID 123456 and <b>."
+    shown = turn(AnswerDelta(wrote), Ended(EndReason.FINISHED))
+    assert text(shown[0]).count("unverified") == 2
+    before = panels.said(panels.history([panels.question("q"), *shown]))
+    told = Conversation.from_untrusted(before, "next")
+    assert [t.text for t in told.turns] == ["q", wrote, "next"]
+
+
 HOSTILE = ["<img src=x onerror=y>", "</div><script>", "<!-- x", "![a](https://x.y/z)", "<style>"]
 
 
@@ -205,12 +249,6 @@ def test_markup_in_text_is_disarmed_and_comes_back_as_it_was_typed(bad: str) -> 
 def test_what_stands_in_no_markup_is_shown_untouched() -> None:
     plain = "K+ < 3.5, 5 <6, `a < b`, Na > 145!\n    indented\n- *list*"
     assert text(panels.question(plain)) == plain
-
-
-def test_text_that_grows_only_ever_adds_to_what_the_page_has() -> None:
-    whole = "a <b> ![c](d) < e <!f> </g> < h"
-    shown = [text(panels.question(whole[:n])) for n in range(len(whole) + 1)]
-    assert all(later.startswith(earlier) for earlier, later in pairwise(shown))
 
 
 @pytest.mark.parametrize(

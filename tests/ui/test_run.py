@@ -213,9 +213,37 @@ def test_a_run_leaves_one_line_of_numbers_and_names(caplog: pytest.LogCaptureFix
         assert one.join(2.0)
     lines = [record.getMessage() for record in caplog.records]
     fields = [dict(pair.split("=") for pair in line.split()[1:]) for line in lines]
-    names = "ref ended error seconds first prompt_tokens tokens counted rules"
+    names = "ref ended error seconds first prompt_tokens tokens counted rules withheld"
     assert [" ".join(each) for each in fields] == [names, names]
     assert [each["tokens"] for each in fields] == ["7", "2"]
     assert [each["counted"] for each in fields] == ["yes", "no"]
     assert fields[0]["rules"] == "chest-pain,age"
     assert "canary" not in caplog.text
+
+
+def test_row_70_a_run_that_says_what_kills_is_cancelled_before_anything_of_it_is_seen(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    pieces = ["An overdose is dangerous. The lethal dose is about ", "1", "0", " g. Take"]
+    slow = [step for piece in pieces for step in (AnswerDelta(piece), Pause(0.2))]
+    of = backend(ReasoningDelta("Hm. "), *slow, Pause(60))
+    one = run(of)
+    seen = [snapshot for _, snapshot in asyncio.run(watch(one))]
+    assert any("dangerous" in shot.screened.answer for shot in seen)
+    assert not any("1" in shot.screened.answer for shot in seen)
+    last = seen[-1]
+    assert last.screened.withheld == "lethal-dose"
+    assert (last.reply.end, last.reply.answer, last.reply.reasoning) == (EndReason.WITHHELD, "", "")
+    assert last.error is None
+    assert of.open == 0
+    assert "ended=withheld error=none" in caplog.text
+    assert "rules=none withheld=lethal-dose" in caplog.text
+
+
+def test_a_reply_is_held_against_the_rules_also_where_it_ends_before_anybody_looks() -> None:
+    kills = AnswerDelta("The lethal dose is about 10 g")
+    one = run(backend(kills, Ended(EndReason.FINISHED)))
+    assert one.join(2.0)
+    assert one.snapshot.reply.end is EndReason.WITHHELD
+    assert one.snapshot.reply.answer == ""

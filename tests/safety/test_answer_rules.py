@@ -1,0 +1,57 @@
+"""The rules that an answer is held against: each fires on its examples, and on no near miss."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from safety.answer_rules import FILE, RULES, BadRules, Kind, Rule, Rules, load
+
+EVERY = [rule for kind in Kind for rule in RULES[kind].rules]
+CASES = [(rule, text) for rule in EVERY for text in rule.examples]
+MISSES = [(rule, text) for rule in EVERY for text in rule.near_misses]
+
+
+@pytest.mark.parametrize(("rule", "text"), CASES, ids=lambda each: getattr(each, "id", None))
+def test_a_rule_fires_on_each_of_its_examples(rule: Rule, text: str) -> None:
+    assert Rules([rule]).judge(text, ended=True).rule == rule.id
+
+
+@pytest.mark.parametrize(("rule", "text"), MISSES, ids=lambda each: getattr(each, "id", None))
+def test_no_rule_that_withholds_fires_on_a_near_miss(rule: Rule, text: str) -> None:
+    assert Rules([rule]).judge(text, ended=True).rule is None
+    if rule.kind is Kind.WITHHOLD:
+        assert RULES[Kind.WITHHOLD].judge(text, ended=True).rule is None
+
+
+def first_rule(change: str, to: str) -> str:
+    whole = FILE.read_text("utf-8")
+    head, rule = whole.split("[[rule]]")[:2]
+    changed = re.sub(change, to, rule, count=1, flags=re.S)
+    assert changed != rule
+    return f"{head}[[rule]]{changed}"
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "says"),
+    [
+        (r"\nexamples = \[.*?\n\]", "\nexamples = []", "lethal-dose: examples"),
+        (r"\nnear_misses = \[.*?\n\]", "", "lethal-dose: near_misses"),
+        (r"\nsource = [^\n]*", "", "lethal-dose: source"),
+        (r'"lethal_dose"', '"letal_dose"', "lethal-dose: there is no concept letal_dose"),
+        (r"\nwithin", "\nwithn", "lethal-dose: there is no field withn"),
+        (r"\n", "\n[", "Expected"),
+    ],
+)
+def test_a_rule_that_is_not_whole_does_not_load_and_its_fault_is_named(
+    change: str, to: str, says: str
+) -> None:
+    with pytest.raises(BadRules, match=says):
+        load(first_rule(change, to))
+
+
+def test_two_rules_of_one_name_do_not_load() -> None:
+    whole = FILE.read_text("utf-8")
+    with pytest.raises(BadRules, match="same id"):
+        load(whole + "[[rule]]" + whole.split("[[rule]]")[1])

@@ -24,6 +24,6 @@ screenshots:
 	$(PYTHON) -m docs.screenshots
 
 benchmarks:
-	for each in harmony embedded ui_stream many_chats overhead first_start client proxy small_cpu; do \
+	for each in harmony screening embedded ui_stream many_chats overhead first_start client proxy small_cpu; do \
 		$(PYTHON) -m benchmarks.$$each || exit 1; \
 	done

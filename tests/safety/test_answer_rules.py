@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
-from safety.answer_rules import FILE, RULES, BadRules, Kind, Rule, Rules, load
+from safety.answer_rules import FILE, RULES, Kind, Rule, Rules, load
+from safety.patterns import BadRules
 
 EVERY = [rule for kind in Kind for rule in RULES[kind].rules]
 CASES = [(rule, text) for rule in EVERY for text in rule.examples]
@@ -23,6 +25,19 @@ def test_no_rule_that_withholds_fires_on_a_near_miss(rule: Rule, text: str) -> N
     assert Rules([rule]).judge(text, ended=True).rule is None
     if rule.kind is Kind.WITHHOLD:
         assert RULES[Kind.WITHHOLD].judge(text, ended=True).rule is None
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["fatal ", "1 ", "kill you ", "1-", "to die, ", "LD50 ", "how to ", "a", " ", "*", "30 g "],
+)
+def test_no_text_takes_long(unit: str) -> None:
+    text = unit * (35_000 // len(unit))
+    began = time.process_time()
+    for kind in Kind:
+        RULES[kind].judge(text + " 30 tablets", ended=True)
+        Rules(RULES[kind].rules).judge(text, ended=False)
+    assert time.process_time() - began < 5.0
 
 
 def first_rule(change: str, to: str) -> str:

@@ -41,29 +41,34 @@ class Sentence:
     asked: bool
 
 
-def meant(
-    words: Sequence[str], found: Iterable[Hit], sets: Words
-) -> list[tuple[Hit, int]]:
-    """The hits of one message that stand, each with the number of its sentence."""
+@dataclass(frozen=True, slots=True)
+class Meant:
+    hits: list[tuple[Hit, int]]
+    """What stands, each with the number of its sentence."""
+    at_hand: bool
+    """Whether somebody here and now is spoken of; a question about nobody is not."""
+
+
+def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
+    """What of the hits in one message stands."""
     sentences = list(_sentences(words, found))
+    asked = any(sentence.asked or words[sentence.start] in sets.asking for sentence in sentences)
+    at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
     said = set(_unquoted(words))
-    about_somebody = bool(said & sets.persons)
     if _is_exam(sentences, bool(said & sets.first_person)):
-        return []
+        return Meant([], at_hand)
+    about_somebody = bool(said & sets.persons)
     kept: list[tuple[Hit, int]] = []
     for number, sentence in enumerate(sentences):
-        if not sentence.hits:
-            continue
-        if _out_of_a_book(words, sentence, sets, about_somebody):
+        if not sentence.hits or _out_of_a_book(words, sentence, sets, about_somebody):
             continue
         covered = _covered(sentence)
         for hit in sentence.hits:
             if _figure(hit, sentence) or negated(words, hit, sentence, covered, sets):
                 continue
-            if _long_ago(words, hit, sentence, sets):
-                continue
-            kept.append((hit, number))
-    return kept
+            if not _long_ago(words, hit, sentence, sets):
+                kept.append((hit, number))
+    return Meant(kept, at_hand)
 
 
 def _sentences(words: Sequence[str], found: Iterable[Hit]) -> Iterator[Sentence]:

@@ -61,7 +61,9 @@ class Lexicon:
         same = self.same
         for token in tokens(text):
             word = same.get(token, token)
-            if word == "not" and found and found[-1] in ("can", "could"):
+            if " " in word:
+                found += word.split()
+            elif word == "not" and found and found[-1] in ("can", "could"):
                 found[-1] = "cannot"
             elif word == "cannot" and found and found[-1] in ("can", "could", "not", "cannot"):
                 found[-1] = "cannot"  # "can hardly", "not able"
@@ -99,10 +101,10 @@ class Lexicon:
             return ((word, found),)
         meant = self._typos.meant(word)
         if meant is not None:
-            meant = self.same.get(meant, meant)
-            return ((meant, self._lookup(meant)),)
-        parts = self._typos.parts(word)
-        each = [self.same.get(part, part) for part in parts or (word,)]
+            parts: tuple[str, ...] = (meant,)
+        else:
+            parts = self._typos.parts(word) or (word,)
+        each = [read for part in parts for read in self.same.get(part, part).split()]
         return tuple((part, self._lookup(part)) for part in each)
 
     def _lookup(self, word: str) -> tuple[int, ...]:
@@ -120,9 +122,10 @@ class Lexicon:
         """A phrase's word in the form that a text's words have; a Chinese one is several."""
         stem = word.rstrip("*")
         if _PLAIN.fullmatch(stem):
-            parts = [self.same.get(stem, stem)]
+            parts = self.same.get(stem, stem).split()
         else:
-            parts = [self.same.get(token, token) for token in tokens(stem)]
+            read = [self.same.get(token, token) for token in tokens(stem)]
+            parts = [word for words in read for word in words.split()]
         if len(stem) < len(word) and parts:
             parts[-1] = (stem if len(parts) == 1 and _PLAIN.fullmatch(stem) else parts[-1]) + "*"
         return parts

@@ -56,8 +56,11 @@ def tokens(text: str) -> list[str]:
         mark = _MARKS.get(token)
         if mark is not None:
             found.append(mark)
+        elif token.endswith("'s") and len(token) > 2:
+            # "he's" is "he is"; "dad's" may be, and a small word more does no harm.
+            found += [token[:-2], "is"]
         elif token[0] in ".-–—":
             found.append(",")
         else:
-            found.append(token[:-2] if token.endswith("'s") else token)
+            found.append(token)
     return found

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 
 from chat.conversation import Conversation, Role
 from safety.finding import NOTHING, Finding, Level
-from safety.guards import meant
+from safety.guards import Meant, meant
 from safety.rules import Rule, Rules, load
 
 Place = tuple[int, int]
 """A message, and a sentence, counted from the first message on."""
+
+Places = dict[str, list[Place]]
 
 NEAR = 6
 """Sentences that the parts of one finding may be apart."""
@@ -40,21 +42,29 @@ def read(texts: Sequence[str]) -> Finding:
 
 def find(rules: Rules, texts: Sequence[str]) -> list[Rule]:
     """The rules that fire on `texts`, in the order of the file."""
-    places: dict[str, list[Place]] = {}
+    said = [_meant(rules, text) for text in texts]
+    crisis: Places = {}
+    emergency: Places = {}
     sentences = 0
-    for message, text in enumerate(texts):
-        words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
-        hits = meant(words, rules.phrases.find(words, numbers), rules.sets)
-        for hit, sentence in hits:
-            known = places.setdefault(hit.name, [])
+    for message, each in enumerate(said):
+        # A question about nobody says something only beside a message about somebody.
+        at_hand = any(near.at_hand for near in said[max(0, message - 2) : message + 3])
+        for hit, sentence in each.hits:
             place = (message, sentences + sentence)
-            if not known or known[-1] != place:
-                known.append(place)
-        sentences += hits[-1][1] + 1 if hits else 1
-    return [rule for rule in rules.rules if _fires(rule, places)] if places else []
+            crisis.setdefault(hit.name, []).append(place)
+            if at_hand:
+                emergency.setdefault(hit.name, []).append(place)
+        sentences += each.hits[-1][1] + 1 if each.hits else 1
+    places = {Level.CRISIS: crisis, Level.EMERGENCY: emergency}
+    return [rule for rule in rules.rules if _fires(rule, places[rule.level])]
 
 
-def _fires(rule: Rule, places: dict[str, list[Place]]) -> bool:
+def _meant(rules: Rules, text: str) -> Meant:
+    words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
+    return meant(words, rules.phrases.find(words, numbers), rules.sets)
+
+
+def _fires(rule: Rule, places: Places) -> bool:
     """Whether enough of the rule's concepts are near each other, and none of its `unless`."""
     groups = [
         {place for name in names for place in places.get(name, ())}

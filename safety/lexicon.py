@@ -53,7 +53,6 @@ class Lexicon:
         stems = [stem + ending for stem in self._prefixes for ending in _ENDINGS]
         words = {w: None for w in [*also, *self._exact, *self.same, *stems]}
         self._typos = Typos(words, real_words())
-        self._known = {word: self._lookup(word) for word in self._exact}
 
     def read(self, text: str) -> list[str]:
         """The tokens of `text`, each as the word that it is read as."""
@@ -84,6 +83,8 @@ class Lexicon:
         numbers: list[tuple[int, ...]] = []
         for word in words:
             found = known.get(word)
+            if found is None and word in self._exact:
+                found = known[word] = self._lookup(word)  # only words of the rules are kept
             if found is None:
                 if word not in seen:
                     seen[word] = self._understand(word)

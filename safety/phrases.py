@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from safety.lexicon import Lexicon, Word
+from safety.lexicon import Lexicon
 from safety.normalise import SENTENCE_ENDS
 
 _GAPS = {"..": 3, "...": 6}
@@ -29,8 +29,8 @@ _COMMA = 3
 _MOST = 400
 """More ways to read one phrase are a slip of its author."""
 
-Step = Word | int
-"""One word, or how many others may stand here."""
+Way = tuple[int, ...]
+"""One way to read a phrase: the numbers of its words; a gap is how many words it takes, negative."""
 
 
 class PhraseError(ValueError):
@@ -52,7 +52,7 @@ class _Node:
     def __init__(self, number: int) -> None:
         self.number = number
         self.next: dict[int, _Node] = {}
-        self.gaps: dict[int, _Node] = {}
+        self.gaps: tuple[tuple[int, _Node], ...] = ()
         self.names: tuple[str, ...] = ()
 
 
@@ -74,24 +74,23 @@ class Phrases:
         self._lists = lists
         self._small = frozenset(small)
         self._dropped = frozenset(dropped)
-        self._count = 1
         self._root = _Node(0)
-        self._spelled: dict[str, list[str]] = {}
-        self._expanded: dict[str, tuple[Word, list[list[Step]]]] = {}
+        self._nodes = 1
+        self._ways: dict[tuple[str, bool], list[Way]] = {}
+        self._members: dict[str, tuple[list[str], list[Way]]] = {}
 
     def add(self, name: str, phrase: str, exact: bool = False) -> None:
         """`phrase` as one of the concept `name`; `exact` keeps its small words. PhraseError."""
-        for steps in self._read(phrase, exact):
+        for way in self._read(phrase, exact):
             node = self._root
-            for step in steps:
-                if isinstance(step, int):
-                    node = node.gaps.setdefault(step, self._node())
-                else:
-                    number = self._lexicon.number(step)
-                    known = node.next.get(number)
-                    if known is None:
-                        known = node.next[number] = self._node()
-                    node = known
+            for step in way:
+                following = node.next.get(step)
+                if following is None:
+                    following = node.next[step] = _Node(self._nodes)
+                    self._nodes += 1
+                    if step < 0:
+                        node.gaps += ((-step, following),)
+                node = following
             if name not in node.names:
                 node.names += (name,)
 
@@ -125,79 +124,85 @@ class Phrases:
             active = reached
         return found
 
-    def _node(self) -> _Node:
-        self._count += 1
-        return _Node(self._count)
-
-    def _read(self, phrase: str, exact: bool) -> list[list[Step]]:
-        choices: list[list[list[Step]]] = []
-        for written in phrase.split():
-            if written in _GAPS:
-                choices.append([[_GAPS[written]]])
-                continue
-            optional = written.endswith("?")
-            ways = self._element(written.rstrip("?"), phrase, exact)
-            if optional:
-                ways = [[], *ways]
-            if ways:
-                choices.append(ways)
-        found = [[step for part in parts for step in part] for parts in product(*choices)]
+    def _read(self, phrase: str, exact: bool) -> list[Way]:
+        elements = phrase.split()
+        choices = [self._element(element, exact) for element in elements]
+        found = list(map(_joined, product(*choices)))
         if len(found) > _MOST:
             raise PhraseError(f"The phrase {phrase!r} can be read in {len(found)} ways.")
-        words = [element for element in phrase.split() if element not in _GAPS]
-        for steps in found:
-            alone = len(steps) == 1 and len(words) > 1
-            if not steps or alone or isinstance(steps[0], int) or isinstance(steps[-1], int):
-                if not exact:  # "he .. fell" and "my note" say nothing without their small word
-                    return self._read(phrase, exact=True)
-                if alone:
-                    continue
+        words = sum(element not in _GAPS for element in elements)
+        # "he .. fell" and "my note" say nothing without their small word.
+        if exact or all(_stands(way) and (len(way) > 1 or words == 1) for way in found):
+            if not all(map(_stands, found)):
                 raise PhraseError(f"The phrase {phrase!r} does not begin and end with a word.")
-        return found
+            return found
+        return self._read(phrase, exact=True)
 
-    def _element(self, written: str, phrase: str, exact: bool) -> list[list[Step]]:
-        """The ways to read one element; none for a small word, which is dropped."""
+    def _element(self, written: str, exact: bool) -> list[Way]:
+        """The ways to read one element; a small word is dropped, which is the way `()`."""
+        known = self._ways.get((written, exact))
+        if known is not None:
+            return known
+        if written in _GAPS:
+            ways: list[Way] = [(-_GAPS[written],)]
+        else:
+            forms = written.rstrip("?").split("|")
+            if not exact and len(forms) == 1 and forms[0] in self._dropped:
+                ways = [()]
+            else:
+                single, several = self._forms(forms)
+                ways = [(self._lexicon.number(tuple(dict.fromkeys(single))),)] if single else []
+                ways += several
+            if written.endswith("?"):
+                ways = [(), *ways]
+        self._ways[written, exact] = ways
+        return ways
+
+    def _forms(self, forms: Sequence[str]) -> tuple[list[str], list[Way]]:
+        """Of alternatives, those that are one word, and the ways of those that are several."""
         single: list[str] = []
-        several: list[list[Step]] = []
-        for form in written.split("|"):
+        several: list[Way] = []
+        for form in forms:
             if form.startswith("@"):
-                singles, phrases = self._list(form[1:], phrase)
+                singles, ways = self._list(form[1:])
                 single += singles
-                several += phrases
+                several += ways
                 continue
-            parts = self._parts(form, phrase)
-            if len(parts) > 1:
-                several.append([(part,) for part in parts])
-            elif exact or "|" in written or parts[0] not in self._dropped:
-                single.append(parts[0])
-        return ([[tuple(dict.fromkeys(single))]] if single else []) + several
-
-    def _parts(self, form: str, phrase: str) -> list[str]:
-        """The words of `form`: one, or several for `black_widow` and for Chinese."""
-        known = self._spelled.get(form)
-        if known is None:
-            known = []
+            parts: list[str] = []
             for part in form.split("_"):
-                known += [part] if _NUMBER.fullmatch(part) else self._lexicon.spelled(part)
-            if not known:
-                raise PhraseError(f"The phrase {phrase!r} has {form!r}, which is no word.")
-            self._spelled[form] = known
-        return known
+                parts += [part] if _NUMBER.fullmatch(part) else self._lexicon.spelled(part)
+            if not parts:
+                raise PhraseError(f"{form!r} is no word.")
+            if len(parts) == 1:
+                single += parts
+            else:
+                several.append(tuple(self._lexicon.number((part,)) for part in parts))
+        return single, several
 
-    def _list(self, name: str, phrase: str) -> tuple[Word, list[list[Step]]]:
+    def _list(self, name: str) -> tuple[list[str], list[Way]]:
         if name not in self._lists:
-            raise PhraseError(f"The phrase {phrase!r} names the word list {name!r}: there is none.")
-        if name not in self._expanded:
+            raise PhraseError(f"There is no word list {name!r}.")
+        if name not in self._members:
             single: list[str] = []
-            several: list[list[Step]] = []
+            several: list[Way] = []
             for entry in self._lists[name]:
-                for steps in self._read(entry, exact=False):
-                    if len(steps) == 1 and not isinstance(steps[0], int):
-                        single += steps[0]
-                    else:
-                        several.append(steps)
-            self._expanded[name] = tuple(dict.fromkeys(single)), several
-        return self._expanded[name]
+                words = entry.split()
+                if len(words) == 1:
+                    singles, ways = self._forms(words[0].split("|"))
+                    single += singles
+                    several += ways
+                else:
+                    several += self._read(entry, exact=False)
+            self._members[name] = single, several
+        return self._members[name]
+
+
+def _joined(parts: Sequence[Way]) -> Way:
+    return tuple(step for part in parts for step in part)
+
+
+def _stands(way: Way) -> bool:
+    return bool(way) and way[0] >= 0 and way[-1] >= 0
 
 
 def _arrive(
@@ -209,9 +214,9 @@ def _arrive(
 ) -> None:
     for name in node.names:
         found.append(Hit(name, start, at + 1))
-    if node.next:
+    if len(node.next) > len(node.gaps):
         _keep(node, 0, start, reached)
-    for room, after in node.gaps.items():
+    for room, after in node.gaps:
         _keep(after, room, start, reached)
 
 

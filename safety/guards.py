@@ -54,7 +54,7 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     sentences = list(_sentences(words, found))
     asked = any(sentence.asked or words[sentence.start] in sets.asking for sentence in sentences)
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
-    said = set(_unquoted(words))
+    said = _unquoted(words)
     if _is_exam(sentences, bool(said & sets.first_person)):
         return Meant([], at_hand)
     about_somebody = bool(said & sets.persons)
@@ -89,13 +89,12 @@ def _sentences(words: Sequence[str], found: Iterable[Hit]) -> Iterator[Sentence]
         start = end + 1
 
 
-def _unquoted(words: Sequence[str]) -> Iterator[str]:
-    quoted = False
-    for word in words:
-        if word == '"':
-            quoted = not quoted
-        elif not quoted:
-            yield word
+def _unquoted(words: Sequence[str]) -> set[str]:
+    """The words that stand in no quotation."""
+    if '"' not in words:
+        return set(words)
+    parts = " ".join(words).split('"')
+    return {word for part in parts[::2] for word in part.split()}
 
 
 def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:

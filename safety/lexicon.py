@@ -27,8 +27,8 @@ class Lexicon:
         self._exact: dict[str, set[int]] = {}
         self._prefixes: dict[str, set[int]] = {}
         self._ranges: list[tuple[float, float, int]] = []
-        self._lengths: tuple[int, ...] = ()
-        self._known: dict[str, tuple[int, ...]] = {}
+        self._lengths: frozenset[int] = ()
+        self._known: dict[str, frozenset[int]] = {}
         self._typos = Typos((), frozenset())
 
     def number(self, word: Word) -> int:
@@ -72,15 +72,15 @@ class Lexicon:
                 found.append(word)
         return found
 
-    def numbers(self, words: Sequence[str]) -> tuple[list[str], list[tuple[int, ...]]]:
+    def numbers(self, words: Sequence[str]) -> tuple[list[str], list[frozenset[int]]]:
         """`words` as they are understood, and the numbers that each counts as.
 
         A misspelt word is replaced with what was meant; one that is two, with both.
         """
-        seen: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {}
+        seen: dict[str, tuple[tuple[str, frozenset[int]], ...]] = {}
         known = self._known
         understood: list[str] = []
-        numbers: list[tuple[int, ...]] = []
+        numbers: list[frozenset[int]] = []
         for word in words:
             found = known.get(word)
             if found is None and word in self._exact:
@@ -96,8 +96,8 @@ class Lexicon:
                 numbers.append(found)
         return understood, numbers
 
-    def _understand(self, word: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        found = () if word in MARKS else self._lookup(word)
+    def _understand(self, word: str) -> tuple[tuple[str, frozenset[int]], ...]:
+        found = frozenset[int]() if word in MARKS else self._lookup(word)
         if found or word in MARKS or word[0].isdigit():
             return ((word, found),)
         meant = self._typos.meant(word)
@@ -108,7 +108,7 @@ class Lexicon:
         each = [read for part in parts for read in self.same.get(part, part).split()]
         return tuple((part, self._lookup(part)) for part in each)
 
-    def _lookup(self, word: str) -> tuple[int, ...]:
+    def _lookup(self, word: str) -> frozenset[int]:
         found = set(self._exact.get(word, ()))
         for length in self._lengths:
             if length > len(word):
@@ -117,7 +117,7 @@ class Lexicon:
         if word[0].isdigit():
             value = float(word.replace(",", ".")) if word.isascii() else -1.0
             found |= {number for low, high, number in self._ranges if low <= value <= high}
-        return tuple(found)
+        return frozenset(found)
 
     def spelled(self, word: str) -> list[str]:
         """A phrase's word in the form that a text's words have; a Chinese one is several."""

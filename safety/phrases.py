@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from safety.lexicon import Lexicon
 from safety.normalise import SENTENCE_ENDS
@@ -37,8 +37,7 @@ class PhraseError(ValueError):
     """A phrase that cannot be read. The message is one sentence for its author."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One occurrence of a phrase of the concept `name`: the words from `start` to before `end`."""
 
     name: str
@@ -47,12 +46,12 @@ class Hit:
 
 
 class _Node:
-    __slots__ = ("gaps", "names", "next", "number")
+    __slots__ = ("names", "next", "waits")
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self) -> None:
         self.next: dict[int, _Node] = {}
-        self.gaps: tuple[tuple[int, _Node], ...] = ()
+        self.waits: tuple[tuple[int, _Node], ...] = ()
+        """Where the next word is looked for, and how many others may stand before it."""
         self.names: tuple[str, ...] = ()
 
 
@@ -74,8 +73,8 @@ class Phrases:
         self._lists = lists
         self._small = frozenset(small)
         self._dropped = frozenset(dropped)
-        self._root = _Node(0)
-        self._nodes = 1
+        self._root = _Node()
+        self._begins: dict[frozenset[int], list[_Node]] = {}
         self._ways: dict[tuple[str, bool], list[Way]] = {}
         self._members: dict[str, tuple[list[str], list[Way]]] = {}
 
@@ -86,43 +85,55 @@ class Phrases:
             for step in way:
                 following = node.next.get(step)
                 if following is None:
-                    following = node.next[step] = _Node(self._nodes)
-                    self._nodes += 1
-                    if step < 0:
-                        node.gaps += ((-step, following),)
+                    following = node.next[step] = _Node()
+                    wait = (-step, following) if step < 0 else (0, node)
+                    if wait not in node.waits:
+                        node.waits += (wait,)
                 node = following
             if name not in node.names:
                 node.names += (name,)
 
-    def find(self, words: Sequence[str], numbers: Sequence[Sequence[int]]) -> list[Hit]:
-        """Where the phrases occur. Linear: each place is reached by each branch once."""
+    def find(self, words: Sequence[str], numbers: Sequence[frozenset[int]]) -> list[Hit]:
+        """Where the phrases occur. Linear: at each word, each branch is looked at once."""
         found: list[Hit] = []
-        root = self._root.next
+        active: dict[_Node, tuple[int, int]] = {}
+        # Branches that go on: how many words may be passed over until, and where each began.
+        passed = 0
         small = self._small
-        active: dict[int, tuple[_Node, int, int]] = {}
         for at, its in enumerate(numbers):
             word = words[at]
             if word in SENTENCE_ENDS:
                 active = {}
                 continue
-            if not its and not active:
-                continue
-            reached: dict[int, tuple[_Node, int, int]] = {}
-            for node, room, start in active.values():
-                for number in its:
-                    following = node.next.get(number)
-                    if following is not None:
-                        _arrive(following, start, at, reached, found)
-                if word in small:
-                    _keep(node, room, start, reached)
-                elif room >= (cost := _COMMA if word == "," else 1):
-                    _keep(node, room - cost, start, reached)
-            for number in its:
-                following = root.get(number)
-                if following is not None:
-                    _arrive(following, at, at, reached, found)
-            active = reached
+            over = passed + (0 if word in small else _COMMA if word == "," else 1)
+            if its:
+                reached = [(node, at) for node in self._first(its)]
+                late: list[_Node] = []
+                for node, (until, start) in active.items():
+                    if passed > until:
+                        late.append(node)
+                        continue
+                    following = node.next
+                    if not following.keys().isdisjoint(its):
+                        reached += [(following[number], start) for number in following.keys() & its]
+                for node in late:
+                    del active[node]
+                for node, start in reached:
+                    for name in node.names:
+                        found.append(Hit(name, start, at + 1))
+                    for room, waiting in node.waits:
+                        # A later branch may always wait longer than an earlier one.
+                        active[waiting] = (over + room, start)
+            passed = over
         return found
+
+    def _first(self, its: frozenset[int]) -> list[_Node]:
+        """Where a word with the numbers `its` begins a phrase."""
+        known = self._begins.get(its)
+        if known is None:
+            root = self._root.next
+            known = self._begins[its] = [root[number] for number in root.keys() & its]
+        return known
 
     def _read(self, phrase: str, exact: bool) -> list[Way]:
         elements = phrase.split()
@@ -203,27 +214,3 @@ def _joined(parts: Sequence[Way]) -> Way:
 
 def _stands(way: Way) -> bool:
     return bool(way) and way[0] >= 0 and way[-1] >= 0
-
-
-def _arrive(
-    node: _Node,
-    start: int,
-    at: int,
-    reached: dict[int, tuple[_Node, int, int]],
-    found: list[Hit],
-) -> None:
-    for name in node.names:
-        found.append(Hit(name, start, at + 1))
-    if len(node.next) > len(node.gaps):
-        _keep(node, 0, start, reached)
-    for room, after in node.gaps:
-        _keep(after, room, start, reached)
-
-
-def _keep(
-    node: _Node, room: int, start: int, reached: dict[int, tuple[_Node, int, int]]
-) -> None:
-    """The branch `node`, once: with the most room, then from the nearest start."""
-    known = reached.get(node.number)
-    if known is None or (room, start) > known[1:]:
-        reached[node.number] = (node, room, start)

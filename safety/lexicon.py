@@ -12,6 +12,10 @@ Word = tuple[str, ...]
 """How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`."""
 
 _PLAIN = re.compile("[a-z]+")
+_HEAD = 3
+MOST_UNKNOWN = 500
+"""Different words of one message that a misspelling is looked for in, so that its cost has a bound;
+8,000 characters of prose have about 300 that the rules do not know."""
 _ENDINGS = ("", "s", "ing", "ed")
 
 
@@ -27,7 +31,7 @@ class Lexicon:
         self._exact: dict[str, set[int]] = {}
         self._prefixes: dict[str, set[int]] = {}
         self._ranges: list[tuple[float, float, int]] = []
-        self._lengths: frozenset[int] = ()
+        self._lengths: tuple[int, ...] = ()
         self._known: dict[str, frozenset[int]] = {}
         self._typos = Typos((), frozenset())
 
@@ -50,6 +54,7 @@ class Lexicon:
     def close(self, also: Iterable[str] = ()) -> None:
         """Called once after the last `number`: makes what looking up needs."""
         self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
+        self._heads = frozenset(prefix[:_HEAD] for prefix in self._prefixes)
         stems = [stem + ending for stem in self._prefixes for ending in _ENDINGS]
         words = {w: None for w in [*also, *self._exact, *self.same, *stems]}
         self._typos = Typos(words, real_words())
@@ -87,7 +92,7 @@ class Lexicon:
                 found = known[word] = self._lookup(word)  # only words of the rules are kept
             if found is None:
                 if word not in seen:
-                    seen[word] = self._understand(word)
+                    seen[word] = self._understand(word, len(seen) < MOST_UNKNOWN)
                 for each, its in seen[word]:
                     understood.append(each)
                     numbers.append(its)
@@ -96,9 +101,9 @@ class Lexicon:
                 numbers.append(found)
         return understood, numbers
 
-    def _understand(self, word: str) -> tuple[tuple[str, frozenset[int]], ...]:
+    def _understand(self, word: str, correct: bool) -> tuple[tuple[str, frozenset[int]], ...]:
         found = frozenset[int]() if word in MARKS else self._lookup(word)
-        if found or word in MARKS or word[0].isdigit():
+        if found or not correct or word in MARKS or word[0].isdigit():
             return ((word, found),)
         meant = self._typos.meant(word)
         if meant is not None:
@@ -110,10 +115,11 @@ class Lexicon:
 
     def _lookup(self, word: str) -> frozenset[int]:
         found = set(self._exact.get(word, ()))
-        for length in self._lengths:
-            if length > len(word):
-                break
-            found |= self._prefixes.get(word[:length], set())
+        if word[:_HEAD] in self._heads or word[: _HEAD - 1] in self._heads:
+            for length in self._lengths:
+                if length > len(word):
+                    break
+                found |= self._prefixes.get(word[:length], set())
         if word[0].isdigit():
             value = float(word.replace(",", ".")) if word.isascii() else -1.0
             found |= {number for low, high, number in self._ranges if low <= value <= high}

@@ -57,10 +57,9 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     said = _unquoted(words)
     if _is_exam(sentences, bool(said & sets.first_person)):
         return Meant([], at_hand)
-    about_somebody = bool(said & sets.persons)
     kept: list[tuple[Hit, int]] = []
     for number, sentence in enumerate(sentences):
-        if not sentence.hits or _out_of_a_book(words, sentence, sets, about_somebody):
+        if not sentence.hits or _out_of_a_book(sentence):
             continue
         covered = _covered(sentence)
         for hit in sentence.hits:
@@ -107,15 +106,11 @@ def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
     return (asked or case) and not first_person or (asked and (opened or told))
 
 
-def _out_of_a_book(
-    words: Sequence[str], sentence: Sentence, sets: Words, about_somebody: bool
-) -> bool:
+def _out_of_a_book(sentence: Sentence) -> bool:
     guards = sentence.guards
     if "now" in guards:
         return False
-    if "textbook" in guards or "hypothetical" in guards or "fiction" in guards:
-        return True
-    return not about_somebody and words[sentence.start] in sets.asking
+    return "textbook" in guards or "hypothetical" in guards or "fiction" in guards
 
 
 def _covered(sentence: Sentence) -> set[int]:
@@ -124,7 +119,7 @@ def _covered(sentence: Sentence) -> set[int]:
 
 def _figure(hit: Hit, sentence: Sentence) -> bool:
     figures = sentence.guards.get("figure", ())
-    return any(figure.start <= hit.start and hit.end <= figure.end for figure in figures)
+    return any(figure.start <= hit.start < figure.end for figure in figures)
 
 
 def negated(
@@ -145,7 +140,7 @@ def negated(
     for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
         word = words[at]
         if word in sets.negators:
-            return True
+            return at not in covered  # "leg won't work since noon" has used up its "not"
         if word in (",", "/"):
             if not listed:
                 return False

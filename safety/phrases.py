@@ -26,6 +26,8 @@ _GAPS = {"..": 3, "...": 6}
 _NUMBER = re.compile(r"#\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
 _COMMA = 3
 """How many words a comma counts as, where one stands in a gap."""
+_BARRIER = 9
+"""A negation ends every gap: "chest is not in pain" is no pain."""
 _MOST = 400
 """More ways to read one phrase are a slip of its author."""
 
@@ -59,7 +61,7 @@ class Phrases:
     """All phrases of all concepts in one tree, so that a text is gone through once.
 
     `small` are the words that may stand between any two words of a phrase; of these, `dropped`
-    are taken out of the phrases too.
+    are taken out of the phrases too. No gap reaches over a word of `barriers`.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class Phrases:
         lists: Mapping[str, Sequence[str]],
         small: Iterable[str],
         dropped: Iterable[str],
+        barriers: Iterable[str],
     ) -> None:
         self._lexicon = lexicon
         self._lists = lists
         self._small = frozenset(small)
         self._dropped = frozenset(dropped)
+        self._weights = {",": _COMMA} | dict.fromkeys(barriers, _BARRIER)
         self._root = _Node()
         self._begins: dict[frozenset[int], list[_Node]] = {}
         self._ways: dict[tuple[str, bool], list[Way]] = {}
@@ -105,7 +109,7 @@ class Phrases:
             if word in SENTENCE_ENDS:
                 active = {}
                 continue
-            over = passed + (0 if word in small else _COMMA if word == "," else 1)
+            over = passed + (0 if word in small else self._weights.get(word, 1))
             if its:
                 reached = [(node, at) for node in self._first(its)]
                 late: list[_Node] = []

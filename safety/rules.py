@@ -66,7 +66,8 @@ def parse(text: str) -> Rules:
     same = {form: word for word, forms in _lists(file, "same").items() for form in forms}
     lexicon = Lexicon(same)
     sets = {name: frozenset(_words(words, lexicon)) for name, words in _lists(file, "sets").items()}
-    phrases = Phrases(lexicon, _lists(file, "lists"), sets["small"], sets["dropped"])
+    lists = _lists(file, "lists")
+    phrases = Phrases(lexicon, lists, sets["small"], sets["dropped"], sets["barriers"])
     concepts = _table(file, "concepts")
     for name, group in concepts.items():
         _add(phrases, name, group, exact=False)

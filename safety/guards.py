@@ -41,27 +41,33 @@ class Sentence:
     asked: bool
 
 
-def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> list[tuple[Hit, int]]:
-    """The hits of one message that stand, each with the number of its sentence."""
+@dataclass(frozen=True, slots=True)
+class Meant:
+    hits: list[tuple[Hit, int]]
+    """What stands, each with the number of its sentence."""
+    at_hand: bool
+    """Whether somebody here and now is spoken of; a question about nobody is not."""
+
+
+def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
+    """What of the hits in one message stands."""
     sentences = list(_sentences(words, found))
-    said = set(_unquoted(words))
-    about_somebody = bool(said & sets.persons)
+    asked = any(sentence.asked or words[sentence.start] in sets.asking for sentence in sentences)
+    at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
+    said = _unquoted(words)
     if _is_exam(sentences, bool(said & sets.first_person)):
-        return []
+        return Meant([], at_hand)
     kept: list[tuple[Hit, int]] = []
     for number, sentence in enumerate(sentences):
-        if not sentence.hits:
-            continue
-        if _out_of_a_book(words, sentence, sets, about_somebody):
+        if not sentence.hits or _out_of_a_book(sentence):
             continue
         covered = _covered(sentence)
         for hit in sentence.hits:
             if _figure(hit, sentence) or negated(words, hit, sentence, covered, sets):
                 continue
-            if _long_ago(words, hit, sentence, sets):
-                continue
-            kept.append((hit, number))
-    return kept
+            if not _long_ago(words, hit, sentence, sets):
+                kept.append((hit, number))
+    return Meant(kept, at_hand)
 
 
 def _sentences(words: Sequence[str], found: Iterable[Hit]) -> Iterator[Sentence]:
@@ -82,13 +88,12 @@ def _sentences(words: Sequence[str], found: Iterable[Hit]) -> Iterator[Sentence]
         start = end + 1
 
 
-def _unquoted(words: Sequence[str]) -> Iterator[str]:
-    quoted = False
-    for word in words:
-        if word == '"':
-            quoted = not quoted
-        elif not quoted:
-            yield word
+def _unquoted(words: Sequence[str]) -> set[str]:
+    """The words that stand in no quotation."""
+    if '"' not in words:
+        return set(words)
+    parts = " ".join(words).split('"')
+    return {word for part in parts[::2] for word in part.split()}
 
 
 def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
@@ -101,15 +106,11 @@ def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
     return (asked or case) and not first_person or (asked and (opened or told))
 
 
-def _out_of_a_book(
-    words: Sequence[str], sentence: Sentence, sets: Words, about_somebody: bool
-) -> bool:
+def _out_of_a_book(sentence: Sentence) -> bool:
     guards = sentence.guards
     if "now" in guards:
         return False
-    if "textbook" in guards or "hypothetical" in guards or "fiction" in guards:
-        return True
-    return not about_somebody and words[sentence.start] in sets.asking
+    return "textbook" in guards or "hypothetical" in guards or "fiction" in guards
 
 
 def _covered(sentence: Sentence) -> set[int]:
@@ -118,7 +119,7 @@ def _covered(sentence: Sentence) -> set[int]:
 
 def _figure(hit: Hit, sentence: Sentence) -> bool:
     figures = sentence.guards.get("figure", ())
-    return any(figure.start <= hit.start and hit.end <= figure.end for figure in figures)
+    return any(figure.start <= hit.start < figure.end for figure in figures)
 
 
 def negated(
@@ -139,7 +140,7 @@ def negated(
     for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
         word = words[at]
         if word in sets.negators:
-            return True
+            return at not in covered  # "leg won't work since noon" has used up its "not"
         if word in (",", "/"):
             if not listed:
                 return False

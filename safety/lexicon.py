@@ -12,6 +12,10 @@ Word = tuple[str, ...]
 """How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`."""
 
 _PLAIN = re.compile("[a-z]+")
+_HEAD = 3
+MOST_UNKNOWN = 500
+"""Different words of one message that a misspelling is looked for in, so that its cost has a bound;
+8,000 characters of prose have about 300 that the rules do not know."""
 _ENDINGS = ("", "s", "ing", "ed")
 
 
@@ -28,7 +32,7 @@ class Lexicon:
         self._prefixes: dict[str, set[int]] = {}
         self._ranges: list[tuple[float, float, int]] = []
         self._lengths: tuple[int, ...] = ()
-        self._known: dict[str, tuple[int, ...]] = {}
+        self._known: dict[str, frozenset[int]] = {}
         self._typos = Typos((), frozenset())
 
     def number(self, word: Word) -> int:
@@ -50,10 +54,10 @@ class Lexicon:
     def close(self, also: Iterable[str] = ()) -> None:
         """Called once after the last `number`: makes what looking up needs."""
         self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
+        self._heads = frozenset(prefix[:_HEAD] for prefix in self._prefixes)
         stems = [stem + ending for stem in self._prefixes for ending in _ENDINGS]
         words = {w: None for w in [*also, *self._exact, *self.same, *stems]}
         self._typos = Typos(words, real_words())
-        self._known = {word: self._lookup(word) for word in self._exact}
 
     def read(self, text: str) -> list[str]:
         """The tokens of `text`, each as the word that it is read as."""
@@ -61,7 +65,9 @@ class Lexicon:
         same = self.same
         for token in tokens(text):
             word = same.get(token, token)
-            if word == "not" and found and found[-1] in ("can", "could"):
+            if " " in word:
+                found += word.split()
+            elif word == "not" and found and found[-1] in ("can", "could"):
                 found[-1] = "cannot"
             elif word == "cannot" and found and found[-1] in ("can", "could", "not", "cannot"):
                 found[-1] = "cannot"  # "can hardly", "not able"
@@ -71,20 +77,22 @@ class Lexicon:
                 found.append(word)
         return found
 
-    def numbers(self, words: Sequence[str]) -> tuple[list[str], list[tuple[int, ...]]]:
+    def numbers(self, words: Sequence[str]) -> tuple[list[str], list[frozenset[int]]]:
         """`words` as they are understood, and the numbers that each counts as.
 
         A misspelt word is replaced with what was meant; one that is two, with both.
         """
-        seen: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {}
+        seen: dict[str, tuple[tuple[str, frozenset[int]], ...]] = {}
         known = self._known
         understood: list[str] = []
-        numbers: list[tuple[int, ...]] = []
+        numbers: list[frozenset[int]] = []
         for word in words:
             found = known.get(word)
+            if found is None and word in self._exact:
+                found = known[word] = self._lookup(word)  # only words of the rules are kept
             if found is None:
                 if word not in seen:
-                    seen[word] = self._understand(word)
+                    seen[word] = self._understand(word, len(seen) < MOST_UNKNOWN)
                 for each, its in seen[word]:
                     understood.append(each)
                     numbers.append(its)
@@ -93,36 +101,38 @@ class Lexicon:
                 numbers.append(found)
         return understood, numbers
 
-    def _understand(self, word: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        found = () if word in MARKS else self._lookup(word)
-        if found or word in MARKS or word[0].isdigit():
+    def _understand(self, word: str, correct: bool) -> tuple[tuple[str, frozenset[int]], ...]:
+        found = frozenset[int]() if word in MARKS else self._lookup(word)
+        if found or not correct or word in MARKS or word[0].isdigit():
             return ((word, found),)
         meant = self._typos.meant(word)
         if meant is not None:
-            meant = self.same.get(meant, meant)
-            return ((meant, self._lookup(meant)),)
-        parts = self._typos.parts(word)
-        each = [self.same.get(part, part) for part in parts or (word,)]
+            parts: tuple[str, ...] = (meant,)
+        else:
+            parts = self._typos.parts(word) or (word,)
+        each = [read for part in parts for read in self.same.get(part, part).split()]
         return tuple((part, self._lookup(part)) for part in each)
 
-    def _lookup(self, word: str) -> tuple[int, ...]:
+    def _lookup(self, word: str) -> frozenset[int]:
         found = set(self._exact.get(word, ()))
-        for length in self._lengths:
-            if length > len(word):
-                break
-            found |= self._prefixes.get(word[:length], set())
+        if word[:_HEAD] in self._heads or word[: _HEAD - 1] in self._heads:
+            for length in self._lengths:
+                if length > len(word):
+                    break
+                found |= self._prefixes.get(word[:length], set())
         if word[0].isdigit():
             value = float(word.replace(",", ".")) if word.isascii() else -1.0
             found |= {number for low, high, number in self._ranges if low <= value <= high}
-        return tuple(found)
+        return frozenset(found)
 
     def spelled(self, word: str) -> list[str]:
         """A phrase's word in the form that a text's words have; a Chinese one is several."""
         stem = word.rstrip("*")
         if _PLAIN.fullmatch(stem):
-            parts = [self.same.get(stem, stem)]
+            parts = self.same.get(stem, stem).split()
         else:
-            parts = [self.same.get(token, token) for token in tokens(stem)]
+            read = [self.same.get(token, token) for token in tokens(stem)]
+            parts = [word for words in read for word in words.split()]
         if len(stem) < len(word) and parts:
             parts[-1] = (stem if len(parts) == 1 and _PLAIN.fullmatch(stem) else parts[-1]) + "*"
         return parts

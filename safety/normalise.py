@@ -37,12 +37,14 @@ MARKS = frozenset({".", "?", ",", '"', "/"})
 
 def plain(text: str) -> str:
     """`text` in compatibility form (NFKC), lower case, without accents or invisible characters."""
-    if not text.isascii():
+    if text.isascii():
+        text = text.replace("`", "'").replace("&", " and ").replace("+", " and ").lower()
+    else:
         text = unicodedata.normalize("NFKC", text)
         text = _HIDDEN.sub("", text)
         # Accents are dropped from Latin, Greek and Cyrillic letters; vowel signs elsewhere stay.
         text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
-    text = text.translate(_SAME).casefold()
+        text = text.translate(_SAME).casefold()
     return _REPEATED.sub(r"\1\1", text)
 
 
@@ -56,8 +58,11 @@ def tokens(text: str) -> list[str]:
         mark = _MARKS.get(token)
         if mark is not None:
             found.append(mark)
+        elif token.endswith("'s") and len(token) > 2:
+            # "he's" is "he is"; "dad's" may be, and a small word more does no harm.
+            found += [token[:-2], "is"]
         elif token[0] in ".-–—":
             found.append(",")
         else:
-            found.append(token[:-2] if token.endswith("'s") else token)
+            found.append(token)
     return found

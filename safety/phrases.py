@@ -16,29 +16,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
-from safety.lexicon import Lexicon, Word
+from safety.lexicon import Lexicon
 from safety.normalise import SENTENCE_ENDS
 
 _GAPS = {"..": 3, "...": 6}
 _NUMBER = re.compile(r"#\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
 _COMMA = 3
 """How many words a comma counts as, where one stands in a gap."""
+_BARRIER = 9
+"""A negation ends every gap: "chest is not in pain" is no pain."""
 _MOST = 400
 """More ways to read one phrase are a slip of its author."""
 
-Step = Word | int
-"""One word, or how many others may stand here."""
+Way = tuple[int, ...]
+"""One way to read a phrase: the numbers of its words; a gap is how many words it takes, negative."""
 
 
 class PhraseError(ValueError):
     """A phrase that cannot be read. The message is one sentence for its author."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One occurrence of a phrase of the concept `name`: the words from `start` to before `end`."""
 
     name: str
@@ -47,12 +48,12 @@ class Hit:
 
 
 class _Node:
-    __slots__ = ("gaps", "names", "next", "number")
+    __slots__ = ("names", "next", "waits")
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self) -> None:
         self.next: dict[int, _Node] = {}
-        self.gaps: dict[int, _Node] = {}
+        self.waits: tuple[tuple[int, _Node], ...] = ()
+        """Where the next word is looked for, and how many others may stand before it."""
         self.names: tuple[str, ...] = ()
 
 
@@ -60,7 +61,7 @@ class Phrases:
     """All phrases of all concepts in one tree, so that a text is gone through once.
 
     `small` are the words that may stand between any two words of a phrase; of these, `dropped`
-    are taken out of the phrases too.
+    are taken out of the phrases too. No gap reaches over a word of `barriers`.
     """
 
     def __init__(
@@ -69,154 +70,151 @@ class Phrases:
         lists: Mapping[str, Sequence[str]],
         small: Iterable[str],
         dropped: Iterable[str],
+        barriers: Iterable[str],
     ) -> None:
         self._lexicon = lexicon
         self._lists = lists
         self._small = frozenset(small)
         self._dropped = frozenset(dropped)
-        self._count = 1
-        self._root = _Node(0)
-        self._spelled: dict[str, list[str]] = {}
-        self._expanded: dict[str, tuple[Word, list[list[Step]]]] = {}
+        self._weights = {",": _COMMA} | dict.fromkeys(barriers, _BARRIER)
+        self._root = _Node()
+        self._begins: dict[frozenset[int], list[_Node]] = {}
+        self._ways: dict[tuple[str, bool], list[Way]] = {}
+        self._members: dict[str, tuple[list[str], list[Way]]] = {}
 
     def add(self, name: str, phrase: str, exact: bool = False) -> None:
         """`phrase` as one of the concept `name`; `exact` keeps its small words. PhraseError."""
-        for steps in self._read(phrase, exact):
+        for way in self._read(phrase, exact):
             node = self._root
-            for step in steps:
-                if isinstance(step, int):
-                    node = node.gaps.setdefault(step, self._node())
-                else:
-                    number = self._lexicon.number(step)
-                    known = node.next.get(number)
-                    if known is None:
-                        known = node.next[number] = self._node()
-                    node = known
+            for step in way:
+                following = node.next.get(step)
+                if following is None:
+                    following = node.next[step] = _Node()
+                    wait = (-step, following) if step < 0 else (0, node)
+                    if wait not in node.waits:
+                        node.waits += (wait,)
+                node = following
             if name not in node.names:
                 node.names += (name,)
 
-    def find(self, words: Sequence[str], numbers: Sequence[Sequence[int]]) -> list[Hit]:
-        """Where the phrases occur. Linear: each place is reached by each branch once."""
+    def find(self, words: Sequence[str], numbers: Sequence[frozenset[int]]) -> list[Hit]:
+        """Where the phrases occur. Linear: at each word, each branch is looked at once."""
         found: list[Hit] = []
-        root = self._root.next
+        active: dict[_Node, tuple[int, int]] = {}
+        # Branches that go on: how many words may be passed over until, and where each began.
+        passed = 0
         small = self._small
-        active: dict[int, tuple[_Node, int, int]] = {}
         for at, its in enumerate(numbers):
             word = words[at]
             if word in SENTENCE_ENDS:
                 active = {}
                 continue
-            if not its and not active:
-                continue
-            reached: dict[int, tuple[_Node, int, int]] = {}
-            for node, room, start in active.values():
-                for number in its:
-                    following = node.next.get(number)
-                    if following is not None:
-                        _arrive(following, start, at, reached, found)
-                if word in small:
-                    _keep(node, room, start, reached)
-                elif room >= (cost := _COMMA if word == "," else 1):
-                    _keep(node, room - cost, start, reached)
-            for number in its:
-                following = root.get(number)
-                if following is not None:
-                    _arrive(following, at, at, reached, found)
-            active = reached
+            over = passed + (0 if word in small else self._weights.get(word, 1))
+            if its:
+                reached = [(node, at) for node in self._first(its)]
+                late: list[_Node] = []
+                for node, (until, start) in active.items():
+                    if passed > until:
+                        late.append(node)
+                        continue
+                    following = node.next
+                    if not following.keys().isdisjoint(its):
+                        reached += [(following[number], start) for number in following.keys() & its]
+                for node in late:
+                    del active[node]
+                for node, start in reached:
+                    for name in node.names:
+                        found.append(Hit(name, start, at + 1))
+                    for room, waiting in node.waits:
+                        # A later branch may always wait longer than an earlier one.
+                        active[waiting] = (over + room, start)
+            passed = over
         return found
 
-    def _node(self) -> _Node:
-        self._count += 1
-        return _Node(self._count)
-
-    def _read(self, phrase: str, exact: bool) -> list[list[Step]]:
-        choices: list[list[list[Step]]] = []
-        for written in phrase.split():
-            if written in _GAPS:
-                choices.append([[_GAPS[written]]])
-                continue
-            optional = written.endswith("?")
-            ways = self._element(written.rstrip("?"), phrase, exact)
-            if optional:
-                ways = [[], *ways]
-            if ways:
-                choices.append(ways)
-        found = [[step for part in parts for step in part] for parts in product(*choices)]
-        if len(found) > _MOST:
-            raise PhraseError(f"The phrase {phrase!r} can be read in {len(found)} ways.")
-        words = [element for element in phrase.split() if element not in _GAPS]
-        for steps in found:
-            alone = len(steps) == 1 and len(words) > 1
-            if not steps or alone or isinstance(steps[0], int) or isinstance(steps[-1], int):
-                if not exact:  # "he .. fell" and "my note" say nothing without their small word
-                    return self._read(phrase, exact=True)
-                if alone:
-                    continue
-                raise PhraseError(f"The phrase {phrase!r} does not begin and end with a word.")
-        return found
-
-    def _element(self, written: str, phrase: str, exact: bool) -> list[list[Step]]:
-        """The ways to read one element; none for a small word, which is dropped."""
-        single: list[str] = []
-        several: list[list[Step]] = []
-        for form in written.split("|"):
-            if form.startswith("@"):
-                singles, phrases = self._list(form[1:], phrase)
-                single += singles
-                several += phrases
-                continue
-            parts = self._parts(form, phrase)
-            if len(parts) > 1:
-                several.append([(part,) for part in parts])
-            elif exact or "|" in written or parts[0] not in self._dropped:
-                single.append(parts[0])
-        return ([[tuple(dict.fromkeys(single))]] if single else []) + several
-
-    def _parts(self, form: str, phrase: str) -> list[str]:
-        """The words of `form`: one, or several for `black_widow` and for Chinese."""
-        known = self._spelled.get(form)
+    def _first(self, its: frozenset[int]) -> list[_Node]:
+        """Where a word with the numbers `its` begins a phrase."""
+        known = self._begins.get(its)
         if known is None:
-            known = []
-            for part in form.split("_"):
-                known += [part] if _NUMBER.fullmatch(part) else self._lexicon.spelled(part)
-            if not known:
-                raise PhraseError(f"The phrase {phrase!r} has {form!r}, which is no word.")
-            self._spelled[form] = known
+            root = self._root.next
+            known = self._begins[its] = [root[number] for number in root.keys() & its]
         return known
 
-    def _list(self, name: str, phrase: str) -> tuple[Word, list[list[Step]]]:
+    def _read(self, phrase: str, exact: bool) -> list[Way]:
+        elements = phrase.split()
+        choices = [self._element(element, exact) for element in elements]
+        found = list(map(_joined, product(*choices)))
+        if len(found) > _MOST:
+            raise PhraseError(f"The phrase {phrase!r} can be read in {len(found)} ways.")
+        words = sum(element not in _GAPS for element in elements)
+        # "he .. fell" and "my note" say nothing without their small word.
+        if exact or all(_stands(way) and (len(way) > 1 or words == 1) for way in found):
+            if not all(map(_stands, found)):
+                raise PhraseError(f"The phrase {phrase!r} does not begin and end with a word.")
+            return found
+        return self._read(phrase, exact=True)
+
+    def _element(self, written: str, exact: bool) -> list[Way]:
+        """The ways to read one element; a small word is dropped, which is the way `()`."""
+        known = self._ways.get((written, exact))
+        if known is not None:
+            return known
+        if written in _GAPS:
+            ways: list[Way] = [(-_GAPS[written],)]
+        else:
+            forms = written.rstrip("?").split("|")
+            if not exact and len(forms) == 1 and forms[0] in self._dropped:
+                ways = [()]
+            else:
+                single, several = self._forms(forms)
+                ways = [(self._lexicon.number(tuple(dict.fromkeys(single))),)] if single else []
+                ways += several
+            if written.endswith("?"):
+                ways = [(), *ways]
+        self._ways[written, exact] = ways
+        return ways
+
+    def _forms(self, forms: Sequence[str]) -> tuple[list[str], list[Way]]:
+        """Of alternatives, those that are one word, and the ways of those that are several."""
+        single: list[str] = []
+        several: list[Way] = []
+        for form in forms:
+            if form.startswith("@"):
+                singles, ways = self._list(form[1:])
+                single += singles
+                several += ways
+                continue
+            parts: list[str] = []
+            for part in form.split("_"):
+                parts += [part] if _NUMBER.fullmatch(part) else self._lexicon.spelled(part)
+            if not parts:
+                raise PhraseError(f"{form!r} is no word.")
+            if len(parts) == 1:
+                single += parts
+            else:
+                several.append(tuple(self._lexicon.number((part,)) for part in parts))
+        return single, several
+
+    def _list(self, name: str) -> tuple[list[str], list[Way]]:
         if name not in self._lists:
-            raise PhraseError(f"The phrase {phrase!r} names the word list {name!r}: there is none.")
-        if name not in self._expanded:
+            raise PhraseError(f"There is no word list {name!r}.")
+        if name not in self._members:
             single: list[str] = []
-            several: list[list[Step]] = []
+            several: list[Way] = []
             for entry in self._lists[name]:
-                for steps in self._read(entry, exact=False):
-                    if len(steps) == 1 and not isinstance(steps[0], int):
-                        single += steps[0]
-                    else:
-                        several.append(steps)
-            self._expanded[name] = tuple(dict.fromkeys(single)), several
-        return self._expanded[name]
+                words = entry.split()
+                if len(words) == 1:
+                    singles, ways = self._forms(words[0].split("|"))
+                    single += singles
+                    several += ways
+                else:
+                    several += self._read(entry, exact=False)
+            self._members[name] = single, several
+        return self._members[name]
 
 
-def _arrive(
-    node: _Node,
-    start: int,
-    at: int,
-    reached: dict[int, tuple[_Node, int, int]],
-    found: list[Hit],
-) -> None:
-    for name in node.names:
-        found.append(Hit(name, start, at + 1))
-    if node.next:
-        _keep(node, 0, start, reached)
-    for room, after in node.gaps.items():
-        _keep(after, room, start, reached)
+def _joined(parts: Sequence[Way]) -> Way:
+    return tuple(step for part in parts for step in part)
 
 
-def _keep(node: _Node, room: int, start: int, reached: dict[int, tuple[_Node, int, int]]) -> None:
-    """The branch `node`, once: with the most room, then from the nearest start."""
-    known = reached.get(node.number)
-    if known is None or (room, start) > known[1:]:
-        reached[node.number] = (node, room, start)
+def _stands(way: Way) -> bool:
+    return bool(way) and way[0] >= 0 and way[-1] >= 0

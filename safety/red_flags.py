@@ -7,15 +7,18 @@ do is measured in `docs/safety.md`. Asks no model, keeps nothing, and gives the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from chat.conversation import Conversation, Role
 from safety.finding import NOTHING, Finding, Level
-from safety.guards import meant
+from safety.guards import Meant, meant
 from safety.rules import Rule, Rules, load
 
 Place = tuple[int, int]
 """A message, and a sentence, counted from the first message on."""
+
+Places = dict[str, list[Place]]
 
 NEAR = 6
 """Sentences that the parts of one finding may be apart."""
@@ -39,47 +42,59 @@ def read(texts: Sequence[str]) -> Finding:
 
 def find(rules: Rules, texts: Sequence[str]) -> list[Rule]:
     """The rules that fire on `texts`, in the order of the file."""
-    places: dict[str, list[Place]] = {}
+    said = [_meant(rules, text) for text in texts]
+    crisis: Places = {}
+    emergency: Places = {}
     sentences = 0
-    for message, text in enumerate(texts):
-        words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
-        hits = meant(words, rules.phrases.find(words, numbers), rules.sets)
-        for hit, sentence in hits:
-            known = places.setdefault(hit.name, [])
+    for message, each in enumerate(said):
+        # A question about nobody says something only beside a message about somebody.
+        at_hand = any(near.at_hand for near in said[max(0, message - 2) : message + 3])
+        for hit, sentence in each.hits:
             place = (message, sentences + sentence)
-            if not known or known[-1] != place:
-                known.append(place)
-        sentences += hits[-1][1] + 1 if hits else 1
-    return [rule for rule in rules.rules if _fires(rule, places)] if places else []
+            crisis.setdefault(hit.name, []).append(place)
+            if at_hand:
+                emergency.setdefault(hit.name, []).append(place)
+        sentences += each.hits[-1][1] + 1 if each.hits else 1
+    places = {Level.CRISIS: crisis, Level.EMERGENCY: emergency}
+    return [rule for rule in rules.rules if _fires(rule, places[rule.level])]
 
 
-def _fires(rule: Rule, places: dict[str, list[Place]]) -> bool:
-    """Whether all of the rule's concepts are near each other, and none of its `unless`."""
-    groups: list[list[Place]] = []
-    for names in rule.all:
-        found = sorted({place for name in names for place in places.get(name, ())})
-        if not found:
-            return False
-        groups.append(found)
+def _meant(rules: Rules, text: str) -> Meant:
+    words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
+    return meant(words, rules.phrases.find(words, numbers), rules.sets)
+
+
+def _fires(rule: Rule, places: Places) -> bool:
+    """Whether enough of the rule's concepts are near each other, and none of its `unless`."""
+    groups = [
+        {place for name in names for place in places.get(name, ())}
+        for names in rule.all
+        if any(name in places for name in names)
+    ]
+    if len(groups) < rule.least:
+        return False
     kept_from = [place for name in rule.unless for place in places.get(name, ())]
-    for window in _windows(groups, rule):
-        if not any(_near(place, window, rule) for place in kept_from):
-            return True
-    return False
+    return any(
+        not any(_near(place, window, rule) for place in kept_from)
+        for window in _windows(groups, rule)
+    )
 
 
-def _windows(groups: list[list[Place]], rule: Rule) -> Iterator[tuple[Place, Place]]:
-    """First and last place of each way to find all groups within the rule's reach; linear."""
-    at = [0] * len(groups)
-    while True:
-        heads = [group[i] for group, i in zip(groups, at, strict=True)]
-        first, last = min(heads), max(heads)
-        if _reach(first, last, rule):
-            yield first, last
-        behind = heads.index(first)
-        at[behind] += 1
-        if at[behind] == len(groups[behind]):
-            return
+def _windows(groups: list[set[Place]], rule: Rule) -> Iterator[tuple[Place, Place]]:
+    """First and last place of the stretches that hold enough groups within reach; linear."""
+    found = sorted((place, group) for group, places in enumerate(groups) for place in places)
+    seen: Counter[int] = Counter()
+    start = 0
+    for last, group in found:
+        seen[group] += 1
+        while not _reach(found[start][0], last, rule):
+            dropped = found[start][1]
+            seen[dropped] -= 1
+            if not seen[dropped]:
+                del seen[dropped]
+            start += 1
+        if len(seen) >= rule.least:
+            yield found[start][0], last
 
 
 def _reach(first: Place, last: Place, rule: Rule) -> bool:

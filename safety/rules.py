@@ -19,7 +19,7 @@ FILE = Path(__file__).with_name("red_flags.toml")
 Within = Literal["sentence", "message", "conversation"]
 
 _NEEDED = ("id", "level", "category", "source", "all", "examples", "not")
-_OPTIONAL = ("unless", "within")
+_OPTIONAL = ("unless", "within", "least")
 
 
 class RuleError(ValueError):
@@ -33,7 +33,9 @@ class Rule:
     category: str
     source: str
     all: tuple[tuple[str, ...], ...]
-    """Every one must be found; of each, any of its concepts counts."""
+    """Of each, any of its concepts counts."""
+    least: int
+    """How many of `all` must be found; every one, where the file does not say."""
     unless: tuple[str, ...]
     """Concepts that keep the rule from firing where one is found in the same reach."""
     within: Within
@@ -64,7 +66,8 @@ def parse(text: str) -> Rules:
     same = {form: word for word, forms in _lists(file, "same").items() for form in forms}
     lexicon = Lexicon(same)
     sets = {name: frozenset(_words(words, lexicon)) for name, words in _lists(file, "sets").items()}
-    phrases = Phrases(lexicon, _lists(file, "lists"), sets["small"], sets["dropped"])
+    lists = _lists(file, "lists")
+    phrases = Phrases(lexicon, lists, sets["small"], sets["dropped"], sets["barriers"])
     concepts = _table(file, "concepts")
     for name, group in concepts.items():
         _add(phrases, name, group, exact=False)
@@ -140,6 +143,7 @@ def _rule(entry: Mapping[str, Any], concepts: Mapping[str, Any]) -> Rule:
         category=str(entry["category"]),
         source=str(entry["source"]),
         all=every,
+        least=int(entry.get("least", len(every))),
         unless=unless,
         within=entry.get("within", "conversation"),
         examples=tuple(entry["examples"]),

@@ -35,12 +35,13 @@ class Typos:
         self._words = [word for word in words if word.isascii() and word.isalpha()]
         self._known = frozenset(self._words)
         self._real = real
-        self._deletions: dict[str, list[str]] = {}
+        self._deletions: dict[str, tuple[str, ...]] = {}
         self._skeletons: dict[str, str] = {}
         for word in self._words:
             if len(word) >= SHORTEST:
                 for shorter in _deletions(word):
-                    self._deletions.setdefault(shorter, []).append(word)
+                    others = self._deletions.get(shorter)
+                    self._deletions[shorter] = (*others, word) if others else (word,)
             if len(word) >= _LONG:
                 self._skeletons.setdefault(_skeleton(word), word)
 

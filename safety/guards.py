@@ -102,8 +102,8 @@ def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
     opened = any("case_opening" in sentence.guards for sentence in sentences)
     told = any("case" in sentence.guards for sentence in sentences)
     first = sentences[0].guards.get("case_opening", ()) if sentences else ()
-    case = opened and told or any(hit.start == 0 for hit in first)
-    return (asked or case) and not first_person or (asked and (opened or told))
+    case = (opened and told) or any(hit.start == 0 for hit in first)
+    return ((asked or case) and not first_person) or (asked and (opened or told))
 
 
 def _out_of_a_book(sentence: Sentence) -> bool:
@@ -129,9 +129,9 @@ def negated(
     if words[hit.start] in sets.negators or words[hit.start] == "cannot":
         return False
     after = words[hit.end : hit.end + 3]
-    if len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil"):
-        if len(after) == 2 or after[2] in MARKS:
-            return True
+    answered = len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil")
+    if answered and (len(after) == 2 or after[2] in MARKS):
+        return True
     if any(word in sets.after for word in after[:2]):
         return True
     listed = any(word in ("or", "nor") for word in words[hit.start - 1 : hit.end + 1])

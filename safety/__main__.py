@@ -2,10 +2,11 @@
 
     python -m safety < messages.jsonl
 
-Each line that is not blank is `{"text": "..."}`, or `{"texts": ["...", "..."]}` for a person's turns,
-oldest first. For each, in order, one line is written: `{"level": "emergency" | "crisis" | "none",
-"rules": [...]}`. A line that cannot be read gets `{"level": null, "rules": [], "error": "..."}`, the
-rest is read all the same, and the exit code is 1. Line by line, so that the input may be of any size.
+Each line that is not blank is `{"text": "..."}`, or `{"texts": ["...", "..."]}` for a person's
+turns, oldest first. For each, in order, one line is written: `{"level": "emergency" | "crisis" |
+"none", "rules": [...]}`. A line that cannot be read gets `{"level": null, "rules": [], "error":
+"..."}`, the rest is read all the same, and the exit code is 1. Line by line, so that the input may
+be of any size.
 """
 
 from __future__ import annotations

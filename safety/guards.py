@@ -132,8 +132,11 @@ def negated(
     answered = len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil")
     if answered and (len(after) == 2 or after[2] in MARKS):
         return True
-    if any(word in sets.after for word in after[:2]):
-        return True
+    for word in words[hit.end : hit.end + 5]:
+        if word in MARKS:
+            break
+        if word in sets.after:
+            return True
     listed = any(word in ("or", "nor") for word in words[hit.start - 1 : hit.end + 1])
     listed = listed or "or" in words[hit.end : hit.end + 4]
     strange = 0

@@ -43,8 +43,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    hits: list[tuple[Hit, int]]
+    crisis: list[tuple[Hit, int]]
     """What stands, each with the number of its sentence."""
+    emergency: list[tuple[Hit, int]]
+    """Of that, what is no question out of a book; who asks how to die is in a crisis all the same."""
     at_hand: bool
     """Whether somebody here and now is spoken of; a question about nobody is not."""
 
@@ -54,20 +56,24 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     sentences = list(_sentences(words, found))
     asked = any(sentence.asked or words[sentence.start] in sets.asking for sentence in sentences)
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
-    said = _unquoted(words)
-    if _is_exam(sentences, bool(said & sets.first_person)):
-        return Meant([], at_hand)
-    kept: list[tuple[Hit, int]] = []
-    for number, sentence in enumerate(sentences):
-        if not sentence.hits or _out_of_a_book(sentence):
+    crisis: list[tuple[Hit, int]] = []
+    emergency: list[tuple[Hit, int]] = []
+    if not _is_exam(sentences, bool(_unquoted(words) & sets.first_person)):
+        for number, sentence in enumerate(sentences):
+            kept = [(hit, number) for hit in _standing(words, sentence, sets)]
+            book = _out_of_a_book(sentence)
+            crisis += [] if book and "fiction" in sentence.guards else kept
+            emergency += [] if book else kept
+    return Meant(crisis, emergency, at_hand)
+
+
+def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
+    covered = {at for hit in sentence.hits for at in range(hit.start, hit.end)}
+    for hit in sentence.hits:
+        if _figure(hit, sentence) or negated(words, hit, sentence, covered, sets):
             continue
-        covered = _covered(sentence)
-        for hit in sentence.hits:
-            if _figure(hit, sentence) or negated(words, hit, sentence, covered, sets):
-                continue
-            if not _long_ago(words, hit, sentence, sets):
-                kept.append((hit, number))
-    return Meant(kept, at_hand)
+        if not _long_ago(words, hit, sentence, sets):
+            yield hit
 
 
 def _sentences(words: Sequence[str], found: Iterable[Hit]) -> Iterator[Sentence]:
@@ -111,10 +117,6 @@ def _out_of_a_book(sentence: Sentence) -> bool:
     if "now" in guards:
         return False
     return "textbook" in guards or "hypothetical" in guards or "fiction" in guards
-
-
-def _covered(sentence: Sentence) -> set[int]:
-    return {at for hit in sentence.hits for at in range(hit.start, hit.end)}
 
 
 def _figure(hit: Hit, sentence: Sentence) -> bool:

@@ -69,8 +69,9 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
 
 def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
     covered = {at for hit in sentence.hits for at in range(hit.start, hit.end)}
+    inner = {at for hit in sentence.hits for at in range(hit.start + 1, hit.end)}
     for hit in sentence.hits:
-        if _figure(hit, sentence) or negated(words, hit, sentence, covered, sets):
+        if _figure(hit, sentence) or _negated(words, hit, sentence, covered, inner, sets):
             continue
         if not _long_ago(words, hit, sentence, sets):
             yield hit
@@ -124,8 +125,13 @@ def _figure(hit: Hit, sentence: Sentence) -> bool:
     return any(figure.start <= hit.start < figure.end for figure in figures)
 
 
-def negated(
-    words: Sequence[str], hit: Hit, sentence: Sentence, covered: set[int], sets: Words
+def _negated(
+    words: Sequence[str],
+    hit: Hit,
+    sentence: Sentence,
+    covered: set[int],
+    inner: set[int],
+    sets: Words,
 ) -> bool:
     """Whether a negation before `hit`, or an answer right after it, takes it back."""
     if words[hit.start] in sets.negators or words[hit.start] == "cannot":
@@ -145,7 +151,7 @@ def negated(
     for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
         word = words[at]
         if word in sets.negators:
-            return at not in covered  # "leg won't work since noon" has used up its "not"
+            return at not in inner  # "leg won't work since noon" has used up its "not"
         if word in (",", "/"):
             if not listed:
                 return False
@@ -162,7 +168,8 @@ def negated(
 
 def _long_ago(words: Sequence[str], hit: Hit, sentence: Sentence, sets: Words) -> bool:
     marks = sentence.guards.get("past", ())
-    if not marks or "present" in sentence.guards:
+    ages = sentence.guards.get("age", ())  # "I'm 34 now" is no sign that it is going on
+    if not marks or any(not _within(now, ages) for now in sentence.guards.get("present", ())):
         return False
     for mark in marks:
         if hit.start < mark.end:
@@ -172,3 +179,7 @@ def _long_ago(words: Sequence[str], hit: Hit, sentence: Sentence, sets: Words) -
         if "," not in between or any(word in sets.past_verbs for word in after):
             return True
     return False
+
+
+def _within(hit: Hit, others: Iterable[Hit]) -> bool:
+    return any(other.start <= hit.start and hit.end <= other.end for other in others)

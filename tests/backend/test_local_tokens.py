@@ -14,8 +14,8 @@ from backend.weights import read_vocabulary
 from chat.conversation import Conversation, Role, Turn
 from chat.encoding import encode
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta
-from chat.harmony import neutralise
 from chat.harmony_prompt import Part, Text, channel, prompt, reply
+from chat.typed_markers import neutralise
 from tests.gpt_oss_tokenizer import special_tokens
 
 FIRST_CONTROL = 199_998

@@ -51,7 +51,8 @@ import unicodedata
 import pytest
 
 from chat.events import AnswerDelta, Ended, EndReason, Usage
-from chat.harmony import HarmonyReader, neutralise
+from chat.harmony import HarmonyReader
+from chat.typed_markers import neutralise
 from tests.chat.streams import Heard, hear, read
 
 FINISHED, LENGTH = EndReason.FINISHED, EndReason.LENGTH

@@ -26,7 +26,7 @@ _NEVER = re.compile(
     "\ufe00-\ufe0d\U000e0000-\U000e0fff"  # tags; selectors that choose between shapes
     "\ufff0-\ufffb\ufffe\uffff"  # interlinear annotation, and what is no character
     "\U0001d173-\U0001d17a"  # beams and slurs of music
-    "]"
+    "]+"
 )
 
 _EMOJI = "\u203c-\u3299\U0001f000-\U0001fbff"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any, cast
 
 from starlette.requests import ClientDisconnect, Request
 
 from endpoint.refusal import Refusal, bad_request
 from endpoint.replying import Gone
-from ui.envelope import MAX_DEPTH, shallow
+from ui import strict_json
+from ui.strict_json import MAX_DEPTH, NotStrict
 
 MAX_BODY = 1024 * 1024
 """Bytes: ten times the text that is taken, for escapes and what stands around it."""
@@ -19,6 +19,11 @@ BODY_SECONDS = 30.0
 
 CLOSE = {"connection": "close"}
 """The rest of the body is not read, so that the connection serves nothing more."""
+
+_NOT_STRICT = (
+    f"The body is not JSON, or is more than {MAX_DEPTH} deep, or has a name twice in one object, "
+    "or a whole number of more than 64 bits."
+)
 
 
 async def read_body(request: Request) -> bytes:
@@ -48,17 +53,9 @@ async def _read(request: Request) -> bytes:
 def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object that `body` is. Raises `Refusal`."""
     try:
-        parsed: Any = json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        raise bad_request("The body is not JSON.") from None
+        parsed = strict_json.parse(body)
+    except NotStrict:
+        raise bad_request(_NOT_STRICT) from None
     if not isinstance(parsed, dict):
         raise bad_request("The body is not a JSON object.")
-    fields = cast("dict[str, Any]", parsed)
-    if not shallow(fields):
-        raise bad_request(f"The body is more than {MAX_DEPTH} lists and objects deep.")
-    return fields
-
-
-def _no_number(constant: str) -> None:
-    """For NaN and the infinities, which Python's JSON has and JSON has not."""
-    raise ValueError
+    return cast("dict[str, Any]", parsed)

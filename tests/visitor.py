@@ -45,7 +45,11 @@ class Visitor:
         return self.envelope("answer", [turn], "medium", 512, 0.7)
 
     def post(self, path: str, body: Any) -> httpx.Response:
-        return self.http.post(f"/gradio_api/{path}", json=body)
+        # In ASCII: half a surrogate pair can be said in JSON, and not in UTF-8.
+        json_type = {"content-type": "application/json"}
+        return self.http.post(
+            f"/gradio_api/{path}", content=json.dumps(body).encode(), headers=json_type
+        )
 
     def ask(self, text: str) -> Iterator[dict[str, Any]]:
         """Post a question; then the page's updates as they come, to the end of the stream."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import words
-from ui.envelope import Malformed, read_envelope
+from ui.envelope import Malformed, TooMany, read_envelope
 from ui.logs import place
 from ui.routes import WRITE, Route, find
 
@@ -96,6 +96,8 @@ class Guard:
         if route.question:
             try:
                 body = read_envelope(body, self._arity)
+            except TooMany:
+                raise Refusal(413, words.TOO_LARGE) from None
             except Malformed:
                 raise Refusal(400, words.BAD_REQUEST) from None
         headers = [h for h in scope["headers"] if h[0] not in (b"content-length", b"content-type")]

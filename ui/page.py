@@ -17,7 +17,7 @@ from typing import Any, cast
 import gradio as gr
 
 from backend.base import MIN_NEW_TOKENS, Backend, BackendInfo, Busy, Effort, Option, Options
-from chat.conversation import Conversation, EmptyQuestion, QuestionTooLong
+from chat.conversation import Conversation, QuestionError, QuestionTooLong
 from chat.conversation import question as checked
 from settings import Settings
 from ui import panels, words
@@ -47,15 +47,13 @@ class Page:
             return KEEP, KEEP, _notice(words.STILL_ANSWERING)
         try:
             question = panels.question(checked(text))
-        except EmptyQuestion:
-            return KEEP, KEEP, _notice(words.EMPTY)
-        except QuestionTooLong as fault:
-            sentence = words.LONG.format(n=fault.length, max=fault.limit)
-            return KEEP, KEEP, _notice(sentence)
+        except QuestionError as fault:
+            return KEEP, KEEP, _notice(_cannot_ask(fault))
         return [*panels.history(shown), question], "", _notice("")
 
     async def example(self, shown: object, picked: gr.SelectData) -> list[Message]:
-        return [*panels.history(shown), panels.question(picked.value["text"])]
+        texts = [text for text in words.EXAMPLES if picked.value == {"text": text}]
+        return [*panels.history(shown), *map(panels.question, texts)]
 
     async def retry(self, shown: object, picked: gr.RetryData) -> list[Message]:
         return _up_to_question(panels.history(shown), _index(picked.index))
@@ -74,11 +72,8 @@ class Page:
         history, index = panels.history(shown), _index(edited.index)
         try:
             question = panels.question(checked(str(edited.value)))
-        except QuestionTooLong as fault:
-            sentence = words.LONG.format(n=fault.length, max=fault.limit)
-            return history, _notice(sentence)
-        except EmptyQuestion:
-            return history, _notice(words.EMPTY)
+        except QuestionError as fault:
+            return history, _notice(_cannot_ask(fault))
         return [*history[:index], question], _notice("")
 
     async def answer(
@@ -94,6 +89,9 @@ class Page:
             conversation = Conversation.from_untrusted(history[:-1], asked)
             options = _options(effort, length, temperature).within(self._backend.info)
             run = self._runs.start(visitor, lambda: self._backend.stream(conversation, options))
+        except QuestionError as fault:
+            yield [*history, panels.refused(_cannot_ask(fault))]
+            return
         except Busy as busy:
             sentence = words.RESTARTING if self._runs.closing else words.error(busy, "", False)
             yield [*history, panels.refused(sentence)]
@@ -305,6 +303,12 @@ def _notice(sentence: str) -> str:
     return f'<div role="alert">{escape(sentence)}</div>' if sentence else ""
 
 
+def _cannot_ask(fault: QuestionError) -> str:
+    if isinstance(fault, QuestionTooLong):
+        return words.LONG.format(n=fault.length, max=fault.limit)
+    return words.EMPTY
+
+
 def _options(effort: str, length: float, temperature: float) -> Options:
     return Options(
         effort=Effort(effort), max_new_tokens=int(length), temperature=float(temperature)
@@ -317,8 +321,11 @@ def _up_to_question(history: list[Message], index: int) -> list[Message]:
     return history[: asked[-1] + 1] if asked else history
 
 
-def _index(index: int | tuple[int, int]) -> int:
-    return index[0] if isinstance(index, tuple) else index
+def _index(index: object) -> int:
+    """Of the message that an event names; 0 where a forged one names none."""
+    if isinstance(index, list | tuple):
+        index = cast("list[object]", [*index, None])[0]
+    return index if isinstance(index, int) else 0
 
 
 def _visitor(request: gr.Request) -> str:

@@ -38,16 +38,20 @@ async def read_body(request: Request) -> bytes:
 
 
 async def _read(request: Request) -> bytes:
-    too_large = Refusal(413, f"The body is larger than {MAX_BODY} bytes.", headers=CLOSE)
     length = request.headers.get("content-length", "0")
     if int(length) > MAX_BODY:  # the protocol's parser has seen that these are digits
-        raise too_large
+        raise _too_large()
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > MAX_BODY:
-            raise too_large  # a body in chunks has no length beforehand
+            raise _too_large()  # a body in chunks has no length beforehand
     return bytes(body)
+
+
+def _too_large() -> Refusal:
+    # Made where it is raised: kept in a variable there, it would keep the body, and itself.
+    return Refusal(413, f"The body is larger than {MAX_BODY} bytes.", headers=CLOSE)
 
 
 def read_object(body: bytes) -> dict[str, Any]:

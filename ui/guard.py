@@ -90,7 +90,9 @@ class Guard:
         self, route: Route, scope: Scope, receive: Receive
     ) -> tuple[Scope, Receive]:
         try:
-            body = await asyncio.wait_for(_read(scope, receive), BODY_SECONDS)
+            # Not `wait_for`: its task and a refusal would keep each other, and the body.
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _read(scope, receive)
         except TimeoutError:
             raise Refusal(408, words.BAD_REQUEST, [(b"connection", b"close")]) from None
         if route.question:
@@ -220,10 +222,9 @@ def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:
-    too_large = Refusal(413, words.TOO_LARGE, [(b"connection", b"close")])
     length = dict(scope["headers"]).get(b"content-length", b"0")
     if int(length) > MAX_BODY:
-        raise too_large
+        raise _too_large()
     body = bytearray()
     while True:
         message = await receive()
@@ -231,9 +232,14 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
             raise Refusal(400, words.BAD_REQUEST)  # it went away; nobody reads this
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
-            raise too_large  # a body in chunks has no length beforehand
+            raise _too_large()  # a body in chunks has no length beforehand
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _too_large() -> Refusal:
+    # Made where it is raised: kept in a variable there, it would keep the body, and itself.
+    return Refusal(413, words.TOO_LARGE, [(b"connection", b"close")])
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -59,9 +59,12 @@ class Visitor:
     def updates(self) -> Iterator[dict[str, Any]]:
         query = {"session_hash": self.session}
         with self.http.stream("GET", "/gradio_api/queue/data", params=query) as stream:
-            for line in stream.iter_lines():
-                if line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
+            rest = b""
+            for piece in stream.iter_bytes():  # httpx's lines end at U+2028 too, an event's do not
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.startswith(b"data: "):
+                        yield json.loads(line.removeprefix(b"data: "))
 
     def stop(self) -> None:
         self.post("run/predict", self.envelope("stop")).raise_for_status()

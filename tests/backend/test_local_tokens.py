@@ -24,15 +24,15 @@ OTHERS = [typed for marker in MARKERS for typed in disguises(marker).values()]
 
 
 @pytest.fixture(scope="module")
-def tokenizer(local_folder: Path) -> Any:
+def tokenizer(tokenizer_folder: Path) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(local_folder)
+    return AutoTokenizer.from_pretrained(tokenizer_folder)
 
 
 @pytest.fixture(scope="module")
-def vocabulary(local_folder: Path) -> Vocabulary:
-    return read_vocabulary(local_folder)
+def vocabulary(tokenizer_folder: Path) -> Vocabulary:
+    return read_vocabulary(tokenizer_folder)
 
 
 def controls(ids: list[int]) -> list[int]:

@@ -9,8 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from endpoint.refusal import Refusal, bad_request
 from endpoint.replying import Gone
-from ui import strict_json
-from ui.strict_json import MAX_DEPTH, NotStrict
+from ui.strict_json import MAX_DEPTH, NotStrict, parse
 
 MAX_BODY = 1024 * 1024
 """Bytes: ten times the text that is taken, for escapes and what stands around it."""
@@ -57,7 +56,7 @@ def _too_large() -> Refusal:
 def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object that `body` is. Raises `Refusal`."""
     try:
-        parsed = strict_json.parse(body)
+        parsed = parse(body)
     except NotStrict:
         raise bad_request(_NOT_STRICT) from None
     if not isinstance(parsed, dict):

@@ -15,6 +15,8 @@ from chat.invisible import clean
 from chat.typed_markers import neutralise
 from tests.markers import MARKERS, disguises
 
+WIDE = "＜|end|＞ <｜end|> ＜think＞ ［INST］ ［ＩＮＳＴ］ ﹤s﹥ <th\u200bink> [IN\u00adST]"
+
 
 def as_tokenized(text: str) -> str:
     """As the most obliging of tokenizers reads it."""
@@ -33,9 +35,20 @@ def test_no_familys_marker_survives_in_any_disguise(marker: str) -> None:
         assert neutralise(harmless) == harmless, how
 
 
+@pytest.mark.parametrize("marker", [*MARKERS, *WIDE.split()])
+def test_nor_where_nothing_cleaned_the_text_before(marker: str) -> None:
+    """Matrix row 57: as training, and the legacy endpoint's prompt, have it."""
+    typed = f"a{marker}b{marker}{marker}"
+    harmless = neutralise(typed)
+    assert as_tokenized(marker) not in as_tokenized(harmless)
+    assert harmless.replace(" ", "") == typed.replace(" ", "")
+    assert neutralise(harmless) == harmless
+
+
 def test_medical_text_is_left_as_it_was_typed() -> None:
     for text in (
         "SpO2 <92 % and RR >30; p<0.05 vs p > 0.05; K+ 6.8 [H]; [Na+] 118; (GCS 15)",
+        "Is p < 0.05 or p > 0.05? x <- 3; a<b; (a|b); <3 ♥; «ok»",
         "pH < 7.1, BP 120|80, 5 < x < 7, a || b, see [1], [12-14], [sic] and ~5 mg",
         "“¿Qué significa <3 ng/mL?” 《书》 [Table 2], [a], [5-HT], [18F]FDG, A>B>C, 2>1",
     ):

@@ -13,7 +13,7 @@ from backend.statuses import error_in_reply, failure_of
 from backend.wire import Emit, Get, ReplyReader, Whole
 from chat.conversation import Conversation, Role, Turn
 from chat.dialects import read_whole
-from chat.harmony import neutralise
+from chat.typed_markers import neutralise
 
 MAX_MESSAGE_CHARS = 8_000
 """Of the whole message, as long as one question may be: nothing longer was ever promised."""

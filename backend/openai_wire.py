@@ -19,9 +19,9 @@ from backend.wire import Emit, Get, ReplyReader, Whole
 from chat.conversation import SYSTEM_PROMPT, Conversation
 from chat.dialects import TextReader, opened_before
 from chat.events import EndReason, ReasoningDelta, Usage
-from chat.harmony import neutralise
 from chat.markers import Markers, Pieces
 from chat.think_tags import ThinkTagsReader
+from chat.typed_markers import neutralise
 
 MODELS_BYTES = 256 * 1024
 REASONS = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from backend.llama import Llama
 from chat.conversation import SYSTEM_PROMPT, Conversation
-from chat.harmony import neutralise
+from chat.typed_markers import neutralise
 
 # Some templates open the model's thoughts themselves. Where the answer is to begin, they must be
 # closed again, or the answer would be more of them.

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import cast
 
+from chat.invisible import clean
+
 SYSTEM_PROMPT = (
     "You are a medical reasoning assistant for education and research. Think through the "
     "question step by step, then give a clear and careful answer. Say what is uncertain. You "
@@ -56,20 +58,8 @@ class Turn:
     text: str
 
 
-# Everything a person cannot see or type on purpose: C0 and C1 controls except tab and newline,
-# the zero-width space (the page puts it into markup to disarm it), the byte order mark, and the
-# bidirectional overrides that can make a text read as another.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\ufeff\u202a-\u202e\u2066-\u2069]"
-)
-_BLANK = re.compile("[\\s\u200b-\u200f\u2060\u00ad\u3164\u115f\u1160\u2800]*")
-
-
-def clean(text: str) -> str:
-    """`text` with one kind of newline, no control characters, and valid Unicode (for UTF-8)."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _INVISIBLE.sub("", text)
+# Letters that are drawn as nothing: no question has these alone.
+_BLANK = re.compile("[\\s\u061c\u200c-\u200f\u115f\u1160\u3164\uffa0\u2800]*")
 
 
 def question(text: str, limit: int = MAX_QUESTION_CHARS) -> str:

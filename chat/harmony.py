@@ -279,24 +279,3 @@ class HarmonyReader:
         self._deltas.write(panel, text)
         if panel is AnswerDelta and self._final and text.strip():
             self._answered = True
-
-
-# Typed markers. NFKC, which some tokenizers apply, turns the full-width forms into the plain ones
-# and drops what has no width, so both are read as the tokenizer would read them.
-_NIL = "\u00ad\u200b-\u200d\u2060\ufeff"
-_TYPED = re.compile(
-    rf"[<＜﹤](?=[{_NIL}]*[|｜])"
-    rf"|[|｜](?=[{_NIL}]*[>＞﹥])"
-    rf"|[<＜﹤](?=[\w/／\u2581{_NIL}-]{{1,64}}[>＞﹥])"
-    rf"|[\[［](?=[/／{_NIL}]{{0,8}}[gs]?[A-ZＡ-Ｚ][A-ZＡ-Ｚ_＿{_NIL}]{{2,40}}[\]］])"
-)
-
-
-def neutralise(text: str) -> str:
-    """`text` as people typed it, with a space inside everything that a model may read as a marker.
-
-    `<|end|>` becomes `< |end| >`, `<end_of_turn>` `< end_of_turn>`, `[INST]` `[ INST]`,
-    `<<SYS>>` `<< SYS>>`; full-width forms likewise. It stays readable; nothing else changes.
-    For text on its way into a prompt; the page shows what was typed.
-    """
-    return _TYPED.sub(r"\g<0> ", text)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chat.conversation import SYSTEM_PROMPT, Conversation, Role
-from chat.harmony import neutralise
+from chat.typed_markers import neutralise
 
 SYSTEM = (
     "You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\n\n"

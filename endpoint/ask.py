@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,11 +17,13 @@ from typing import TextIO
 
 from backend.base import Backend, BackendError
 from backend.remote import RemoteBackend
-from chat.conversation import Conversation, QuestionError, clean
+from chat.conversation import Conversation, QuestionError
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Waiting
 from settings import SettingsError, read_settings
 
 DIM, PLAIN, BACK = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
+_MOVES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What a model may write to move a terminal's cursor, or to turn its text around."""
 
 
 def ask_and_print(question: str, url: str, out: TextIO = sys.stdout) -> bool:
@@ -53,7 +56,7 @@ def print_reply(backend: Backend, question: str, out: TextIO) -> bool:
                     if shown is not type(event):
                         out.write(_head(type(event), colour=colour, first=shown is None))
                         shown = type(event)
-                    out.write(clean(text))  # a model may write what moves a terminal's cursor
+                    out.write(_MOVES.sub("", text))
                 case Ended(reason):
                     out.write(f"{PLAIN if colour else ''}\n")
                     if reason is not EndReason.FINISHED:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any, cast
 
 from starlette.requests import ClientDisconnect, Request
 
 from endpoint.refusal import Refusal, bad_request
 from endpoint.replying import Gone
-from ui.envelope import MAX_DEPTH, shallow
+from ui.strict_json import MAX_DEPTH, NotStrict, parse
 
 MAX_BODY = 1024 * 1024
 """Bytes: ten times the text that is taken, for escapes and what stands around it."""
@@ -19,6 +18,11 @@ BODY_SECONDS = 30.0
 
 CLOSE = {"connection": "close"}
 """The rest of the body is not read, so that the connection serves nothing more."""
+
+_NOT_STRICT = (
+    f"The body is not JSON, or is more than {MAX_DEPTH} deep, or has a name twice in one object, "
+    "or a whole number of more than 64 bits."
+)
 
 
 async def read_body(request: Request) -> bytes:
@@ -33,32 +37,28 @@ async def read_body(request: Request) -> bytes:
 
 
 async def _read(request: Request) -> bytes:
-    too_large = Refusal(413, f"The body is larger than {MAX_BODY} bytes.", headers=CLOSE)
     length = request.headers.get("content-length", "0")
     if int(length) > MAX_BODY:  # the protocol's parser has seen that these are digits
-        raise too_large
+        raise _too_large()
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > MAX_BODY:
-            raise too_large  # a body in chunks has no length beforehand
+            raise _too_large()  # a body in chunks has no length beforehand
     return bytes(body)
+
+
+def _too_large() -> Refusal:
+    # Made where it is raised: kept in a variable there, it would keep the body, and itself.
+    return Refusal(413, f"The body is larger than {MAX_BODY} bytes.", headers=CLOSE)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object that `body` is. Raises `Refusal`."""
     try:
-        parsed: Any = json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        raise bad_request("The body is not JSON.") from None
+        parsed = parse(body)
+    except NotStrict:
+        raise bad_request(_NOT_STRICT) from None
     if not isinstance(parsed, dict):
         raise bad_request("The body is not a JSON object.")
-    fields = cast("dict[str, Any]", parsed)
-    if not shallow(fields):
-        raise bad_request(f"The body is more than {MAX_DEPTH} lists and objects deep.")
-    return fields
-
-
-def _no_number(constant: str) -> None:
-    """For NaN and the infinities, which Python's JSON has and JSON has not."""
-    raise ValueError
+    return cast("dict[str, Any]", parsed)

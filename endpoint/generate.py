@@ -22,8 +22,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from chat.conversation import MAX_HISTORY_CHARS, SYSTEM_PROMPT, clean
-from chat.harmony import neutralise
+from chat.conversation import MAX_HISTORY_CHARS, SYSTEM_PROMPT
+from chat.invisible import clean
+from chat.typed_markers import neutralise
 from endpoint.allowed import MOST_TOKENS, Refusal, json_object
 from endpoint.gateway import BODY_SECONDS, read_body, while_there
 from safety.watch import WITHHELD, withheld

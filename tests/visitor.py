@@ -45,7 +45,11 @@ class Visitor:
         return self.envelope("answer", [turn], "medium", 512, 0.7)
 
     def post(self, path: str, body: Any) -> httpx.Response:
-        return self.http.post(f"/gradio_api/{path}", json=body)
+        # In ASCII: half a surrogate pair can be said in JSON, and not in UTF-8.
+        json_type = {"content-type": "application/json"}
+        return self.http.post(
+            f"/gradio_api/{path}", content=json.dumps(body).encode(), headers=json_type
+        )
 
     def ask(self, text: str) -> Iterator[dict[str, Any]]:
         """Post a question; then the page's updates as they come, to the end of the stream."""
@@ -55,9 +59,12 @@ class Visitor:
     def updates(self) -> Iterator[dict[str, Any]]:
         query = {"session_hash": self.session}
         with self.http.stream("GET", "/gradio_api/queue/data", params=query) as stream:
-            for line in stream.iter_lines():
-                if line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
+            rest = b""
+            for piece in stream.iter_bytes():  # httpx's lines end at U+2028 too, an event's do not
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.startswith(b"data: "):
+                        yield json.loads(line.removeprefix(b"data: "))
 
     def stop(self) -> None:
         self.post("run/predict", self.envelope("stop")).raise_for_status()

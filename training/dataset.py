@@ -15,8 +15,8 @@ from typing import Any
 
 from chat.conversation import SYSTEM_PROMPT, Conversation, Role, Turn
 from chat.encoding import encode
-from chat.harmony import neutralise
 from chat.harmony_prompt import Marker, Part, Text, prompt, reply
+from chat.typed_markers import neutralise
 from training import processes
 from training.paraphrases import paraphrased
 from training.recipe import Recipe

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui import words
-from ui.envelope import Malformed, read_envelope
+from ui.envelope import Malformed, TooMany, read_envelope
 from ui.logs import place
 from ui.routes import WRITE, Route, find
 from ui.visitors import Visitors
@@ -97,12 +97,16 @@ class Guard:
         self, route: Route, scope: Scope, receive: Receive
     ) -> tuple[Scope, Receive]:
         try:
-            body = await asyncio.wait_for(_read(scope, receive), BODY_SECONDS)
+            # Not `wait_for`: its task and a refusal would keep each other, and the body.
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _read(scope, receive)
         except TimeoutError:
             raise Refusal(408, words.BAD_REQUEST, [(b"connection", b"close")]) from None
         if route.question:
             try:
                 body = read_envelope(body, self._arity)
+            except TooMany:
+                raise Refusal(413, words.TOO_LARGE) from None
             except Malformed:
                 raise Refusal(400, words.BAD_REQUEST) from None
         headers = [h for h in scope["headers"] if h[0] not in (b"content-length", b"content-type")]
@@ -226,10 +230,9 @@ def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:
-    too_large = Refusal(413, words.TOO_LARGE, [(b"connection", b"close")])
     length = dict(scope["headers"]).get(b"content-length", b"0")
     if int(length) > MAX_BODY:
-        raise too_large
+        raise _too_large()
     body = bytearray()
     while True:
         message = await receive()
@@ -237,9 +240,14 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
             raise Refusal(400, words.BAD_REQUEST)  # it went away; nobody reads this
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
-            raise too_large  # a body in chunks has no length beforehand
+            raise _too_large()  # a body in chunks has no length beforehand
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def _too_large() -> Refusal:
+    # Made where it is raised: kept in a variable there, it would keep the body, and itself.
+    return Refusal(413, words.TOO_LARGE, [(b"connection", b"close")])
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

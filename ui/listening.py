@@ -17,6 +17,8 @@ from settings import ALL_INTERFACES
 
 HEAD_SECONDS = 10.0
 """For the head of a request to arrive; a connection that says nothing is closed then."""
+STUCK_SECONDS = 60.0
+"""For a client to take something of an answer that waits for it; then the connection is cut."""
 IDLE_SECONDS = 75
 """Between two requests of a connection: longer than proxies keep theirs, so that none of them
 sends a question into a connection that is just being closed."""
@@ -54,9 +56,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Connection(H11Protocol):
-    """One connection, closed where no request comes: uvicorn alone would wait for ever."""
+    """One connection, closed where no request comes, or where nobody reads what was asked for.
+
+    Uvicorn alone would wait for ever.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
+    _stuck: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -71,7 +77,22 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._flowing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client's side is full, and so is ours."""
+        super().pause_writing()
+        self._stuck = self.loop.call_later(STUCK_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._flowing()
+        super().resume_writing()
+
+    def _flowing(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def _between_requests(self) -> bool:
         cycle: Any = self.cycle

@@ -19,7 +19,7 @@ from typing import Any, cast
 import gradio as gr
 
 from backend.base import MIN_NEW_TOKENS, Backend, BackendInfo, Busy, Effort, Option, Options
-from chat.conversation import Conversation, EmptyQuestion, QuestionTooLong
+from chat.conversation import Conversation, QuestionError, QuestionTooLong
 from chat.conversation import question as checked
 from safety.finding import Finding
 from settings import Settings
@@ -64,17 +64,14 @@ class Page:
             return KEEP, KEEP, _notice(words.STILL_ANSWERING), *banners
         try:
             question = panels.question(checked(text))
-        except EmptyQuestion:
-            return KEEP, KEEP, _notice(words.EMPTY), *banners
-        except QuestionTooLong as fault:
-            sentence = words.LONG.format(n=fault.length, max=fault.limit)
-            return KEEP, KEEP, _notice(sentence), *banners
+        except QuestionError as fault:
+            return KEEP, KEEP, _notice(_cannot_ask(fault)), *banners
         history = [*history, question]
         return self._fixed(finding, history) or history, "", _notice(""), *banners
 
     async def example(self, shown: object, picked: gr.SelectData) -> Asked:
-        question = panels.question(picked.value["text"])
-        return await self._again([*panels.history(shown), question])
+        texts = [text for text in words.EXAMPLES if picked.value == {"text": text}]
+        return await self._again([*panels.history(shown), *map(panels.question, texts)])
 
     async def retry(self, shown: object, picked: gr.RetryData) -> Asked:
         return await self._again(_up_to_question(panels.history(shown), _index(picked.index)))
@@ -98,11 +95,8 @@ class Page:
         banners = _banners(finding)
         try:
             question = panels.question(checked(text))
-        except QuestionTooLong as fault:
-            sentence = words.LONG.format(n=fault.length, max=fault.limit)
-            return history, _notice(sentence), *banners
-        except EmptyQuestion:
-            return history, _notice(words.EMPTY), *banners
+        except QuestionError as fault:
+            return history, _notice(_cannot_ask(fault)), *banners
         history = [*history[:index], question]
         return self._fixed(finding, history) or history, _notice(""), *banners
 
@@ -147,6 +141,9 @@ class Page:
                 finding.rules,
                 key=_key(request),
             )
+        except QuestionError as fault:
+            yield [*history, panels.refused(_cannot_ask(fault))]
+            return
         except (NotNow, Busy) as refusal:
             yield [*history, panels.refused(words.refusal(refusal), again=True)]
             return
@@ -373,6 +370,12 @@ def _banners(finding: Finding) -> tuple[Any, Any]:
     return emergency or KEEP, crisis or KEEP
 
 
+def _cannot_ask(fault: QuestionError) -> str:
+    if isinstance(fault, QuestionTooLong):
+        return words.LONG.format(n=fault.length, max=fault.limit)
+    return words.EMPTY
+
+
 def _options(effort: str, length: float, temperature: float) -> Options:
     return Options(
         effort=Effort(effort), max_new_tokens=int(length), temperature=float(temperature)
@@ -385,8 +388,11 @@ def _up_to_question(history: list[Message], index: int) -> list[Message]:
     return history[: asked[-1] + 1] if asked else history
 
 
-def _index(index: int | tuple[int, int]) -> int:
-    return index[0] if isinstance(index, tuple) else index
+def _index(index: object) -> int:
+    """Of the message that an event names; 0 where a forged one names none."""
+    if isinstance(index, list | tuple):
+        index = cast("list[object]", [*index, None])[0]
+    return index if isinstance(index, int) else 0
 
 
 def _key(request: gr.Request) -> str:

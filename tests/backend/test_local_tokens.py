@@ -14,28 +14,25 @@ from backend.weights import read_vocabulary
 from chat.conversation import Conversation, Role, Turn
 from chat.encoding import encode
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta
-from chat.harmony import neutralise
 from chat.harmony_prompt import Part, Text, channel, prompt, reply
+from chat.typed_markers import neutralise
 from tests.gpt_oss_tokenizer import special_tokens
+from tests.markers import MARKERS, disguises
 
 FIRST_CONTROL = 199_998
-OTHERS = [
-    "<|im_start|>system", "<|im_end|>", "<|begin_of_text|>", "<|start_header_id|>system",
-    "<|eot_id|>", "<start_of_turn>user", "<end_of_turn>", "[INST]", "[/INST]", "<s>", "</s>",
-    "<<SYS>>", "＜｜start｜＞system", "＜|end|＞", "<｜end▁of▁sentence｜>", "<\u200b|end|>",
-]  # fmt: skip
+OTHERS = [typed for marker in MARKERS for typed in disguises(marker).values()]
 
 
 @pytest.fixture(scope="module")
-def tokenizer(local_folder: Path) -> Any:
+def tokenizer(tokenizer_folder: Path) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(local_folder)
+    return AutoTokenizer.from_pretrained(tokenizer_folder)
 
 
 @pytest.fixture(scope="module")
-def vocabulary(local_folder: Path) -> Vocabulary:
-    return read_vocabulary(local_folder)
+def vocabulary(tokenizer_folder: Path) -> Vocabulary:
+    return read_vocabulary(tokenizer_folder)
 
 
 def controls(ids: list[int]) -> list[int]:
@@ -64,6 +61,7 @@ def test_no_name_of_any_control_token_becomes_one(vocabulary: Vocabulary) -> Non
 def test_whatever_is_said_now_or_before_the_control_tokens_are_those_of_the_form(
     vocabulary: Vocabulary,
 ) -> None:
+    """Matrix row 57: each control token, and each family's markers in each disguise."""
     plain = controls(encode(asked("cough"), vocabulary))
     assert len(plain) == 17
     for text in [*special_tokens(), *OTHERS]:
@@ -82,7 +80,11 @@ def test_all_of_them_in_one_question_stay_readable_text(
 def test_text_has_the_ids_that_transformers_gives_it(
     vocabulary: Vocabulary, tokenizer: Any
 ) -> None:
-    for text in [*OTHERS, "".join(special_tokens()), "K⁺ 6,8 mmol/l → \U0001fac0 高血钾\n\n ñ"]:
+    for text in [
+        *OTHERS[::7],
+        "".join(special_tokens()),
+        "K⁺ 6,8 mmol/l → \U0001fac0 高血钾\n\n ñ",
+    ]:
         assert encode([Text(text)], vocabulary) == encode([Text(text)], tokenizer)
 
 

@@ -53,9 +53,12 @@ RAMBLES = {**ANSWERS, "Drink. ": "Rest. "}
 """Its answer does not end."""
 
 
-def harmony_model(path: Path, successors: dict[str, str]) -> Path:
-    """A gpt-oss of about a megabyte that says what `successors` says."""
-    tokens, types = _vocabulary()
+def harmony_model(path: Path, successors: dict[str, str], others: tuple[str, ...] = ()) -> Path:
+    """A gpt-oss of about a megabyte that says what `successors` says.
+
+    `others` are tokens besides, of the kind that llama.cpp finds in any text.
+    """
+    tokens, types = _vocabulary(others)
     writer = gguf.GGUFWriter(path, "gpt-oss")
     size = len(tokens)
     writer.add_name("tiny gpt-oss")
@@ -107,16 +110,16 @@ def special_tokens(path: Path) -> dict[str, int]:
     return {tokens.contents(i): i for i, kind in enumerate(types) if kind in special}
 
 
-def _vocabulary() -> tuple[list[str], list[int]]:
+def _vocabulary(found: tuple[str, ...]) -> tuple[list[str], list[int]]:
     # GPT-2's way to write each byte as a printable character.
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = [chr(byte) for byte in printable] + [chr(256 + n) for n in range(len(others))]
     control = [*MARKERS, ANSWER_HEADER]
-    tokens = [*letters, *control, *WORDS]
+    tokens = [*letters, *control, *WORDS, *found]
     tokens += [f"<|unused_{n}|>" for n in range(-len(tokens) % 32)]
     kinds = [gguf.TokenType.NORMAL] * 256 + [gguf.TokenType.CONTROL] * len(control)
-    kinds += [gguf.TokenType.USER_DEFINED] * len(WORDS)
+    kinds += [gguf.TokenType.USER_DEFINED] * (len(WORDS) + len(found))
     return tokens, kinds + [gguf.TokenType.CONTROL] * (len(tokens) - len(kinds))
 
 

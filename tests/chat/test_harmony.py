@@ -46,12 +46,11 @@ from __future__ import annotations
 
 import random
 import tracemalloc
-import unicodedata
 
 import pytest
 
 from chat.events import AnswerDelta, Ended, EndReason, Usage
-from chat.harmony import HarmonyReader, neutralise
+from chat.harmony import HarmonyReader
 from tests.chat.streams import Heard, hear, read
 
 FINISHED, LENGTH = EndReason.FINISHED, EndReason.LENGTH
@@ -494,40 +493,3 @@ def test_no_text_makes_the_reader_keep_more_than_a_little(first: str, unit: str)
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert kept < 20_000
-
-
-TYPED = """
-<|start|> <|end|> <|channel|> <|return|> <|im_start|> <|im_end|> <|endoftext|> <|eot_id|>
-<|start_header_id|> <|reserved_200017|> <|turn> <turn|> <start_of_turn> <end_of_turn> <bos> <eos>
-<s> </s> <unk> <pad> <think> </think> <repo_name> <file_sep> <jupyter_start> [INST] [/INST]
-[SYSTEM_PROMPT] [TOOL_CALLS] [gMASK] <<SYS>> <</SYS>> <｜User｜> <｜end▁of▁sentence｜>
-＜|end|＞ <｜end|> ＜think＞ ［INST］ ［ＩＮＳＴ］ ﹤s﹥
-<\u200b|end|\u200b> <th\u200bink> [IN\u00adST]
-"""
-
-
-@pytest.mark.parametrize("marker", TYPED.split())
-def test_a_typed_marker_becomes_harmless_and_stays_readable(marker: str) -> None:
-    def as_tokenized(text: str) -> str:
-        plain = unicodedata.normalize("NFKC", text)
-        return "".join(c for c in plain if unicodedata.category(c) != "Cf")
-
-    typed = f"a{marker}b{marker}{marker}"
-    harmless = neutralise(typed)
-    assert as_tokenized(marker) not in as_tokenized(harmless)
-    assert harmless.replace(" ", "") == typed.replace(" ", "")
-    assert neutralise(harmless) == harmless
-
-
-def test_ordinary_text_is_left_as_it_was_typed() -> None:
-    for text in (
-        "Is p < 0.05 or p > 0.05? BP 120|80, x <- 3, a || b, 5 < x and y > 2",
-        "See [1], [Table 2] and [sic]; a<b; (a|b); <3 ♥; «ok» 《书》",
-        "",
-    ):
-        assert neutralise(text) == text
-
-
-def test_a_large_question_is_neutralised_in_linear_time() -> None:
-    for text in ("<" * 300_000, "<\u200b" * 150_000, "<" + "\u200b" * 300_000, "[A" * 150_000):
-        neutralise(text)

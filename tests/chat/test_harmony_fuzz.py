@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.events import EndReason
-from chat.harmony import HarmonyReader, neutralise
+from chat.harmony import HarmonyReader
 from chat.think_tags import ThinkTagsReader
+from chat.typed_markers import neutralise
 from tests.chat.streams import MARKER, Reader, hear, sized
 
 settings.register_profile(

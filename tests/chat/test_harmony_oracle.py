@@ -23,7 +23,7 @@ from openai_harmony import (
 )
 
 from chat.events import EndReason
-from chat.harmony import neutralise
+from chat.typed_markers import neutralise
 from tests.chat.streams import hear, read, sized
 
 SEED = 2

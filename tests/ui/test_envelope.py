@@ -7,11 +7,14 @@ import signal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.visitor import Visitor, shown
 from ui import words
 from ui.envelope import Malformed, read_envelope
 
+SENTENCES = (words.BAD_REQUEST, words.NOT_FOUND, words.TOO_LARGE)
 CANARY = "canary-of-what-was-typed"
 GOOD: dict[str, Any] = {
     "data": [[{"role": "user", "content": CANARY}], "medium", 512, 0.7],
@@ -58,6 +61,21 @@ MALFORMED = {
     "an infinity": bad(data=[[], "medium", 512, float("inf")]),
     "less than any number": bad(data=[[], "medium", 512, float("-inf")]),
     "a constant in what is not kept": bad(extra=float("nan")),
+    "a number of 100 digits": bad(trigger_id=10**99),
+    "a number of more than 64 bits": bad(event_data={"index": 2**64}),
+    "a name twice": bad().replace(b'"fn_index": 2', b'"fn_index": 1, "fn_index": 2'),
+    "a name twice inside": bad().replace(b'"role": "user"', b'"role": "user", "role": "system"'),
+    "a file of the server": bad(data=[[{"path": "/etc/passwd"}], "medium", 512, 0.7]),
+    "a file elsewhere": bad(data=[[{"url": "https://example.org"}], "medium", 512, 0.7]),
+    "a component": bad(event_data={"value": {"component": "html"}}),
+    "a thousand and one messages": bad(data=[[{}] * 1_001, "medium", 512, 0.7]),
+    "a thousand and one events": bad(event_data=[0] * 1_001),
+    "two envelopes": bad() + bad(),
+    "an envelope in a list": b"[" + bad() + b"]",
+    "UTF-16 without half a character": bad().decode().encode("utf-16")[:-1],
+    "a session of another alphabet": bad(session_hash="абв"),
+    "a session that is a list": bad(session_hash=["a"]),
+    "a session with a null": bad(session_hash="a\0"),
     "a number beyond all": bad(data=[[], "medium", 512, 0.7]).replace(b"0.7", b"1e999"),
 }
 
@@ -74,7 +92,48 @@ def test_a_good_envelope_keeps_what_a_function_needs_and_nothing_else() -> None:
     assert json.loads(kept) == GOOD
 
 
+def test_half_a_character_becomes_a_whole_one() -> None:
+    """Matrix row 61: the answer to it could not be written as UTF-8, and its stream broke off."""
+    kept = json.loads(read_envelope(bad(event_data={"a\ud800": "b\udfff \ud83d\ude00"}), {2: 4}))
+    assert kept["event_data"] == {"a\ufffd": "b\ufffd \U0001f600"}
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*GOOD, "path", "role"]) | st.text(max_size=3), inner)
+    ),
+    max_leaves=20,
+)
+
+
+def outcome(body: bytes) -> Any:
+    try:
+        return json.loads(read_envelope(body, {2: 4}))
+    except Malformed:
+        return None
+
+
+@settings(max_examples=500)
+@given(ANY | st.fixed_dictionaries({name: ANY | st.just(GOOD[name]) for name in GOOD}))
+def test_any_json_is_an_envelope_or_malformed(sent: Any) -> None:
+    """Matrix row 85, fuzzed: no other exception; what is kept is what was sent."""
+    kept = outcome(json.dumps(sent).encode())
+    assert kept is None or list(kept) == list(GOOD)
+    assert kept is None or kept["fn_index"] == 2
+
+
+@settings(max_examples=500)
+@given(st.binary(max_size=60), st.integers(0, len(bad())), st.integers(0, 8))
+def test_any_bytes_are_an_envelope_or_malformed(noise: bytes, at: int, gone: int) -> None:
+    """Matrix row 85, below JSON: a good body with noise put into it."""
+    outcome(noise)
+    outcome(bad()[:at] + noise + bad()[at + gone :])
+
+
 def test_no_malformed_body_makes_a_500_or_a_stack_or_is_logged(program, visitor) -> None:
+    """Matrix row 85, at each address that takes a body."""
     running = program("-m", "tests.serve_scripted", "slow", "--rate", "0")
     one: Visitor = visitor(running.line("http://"))
     good = one.question("What is a stroke?")
@@ -84,7 +143,7 @@ def test_no_malformed_body_makes_a_500_or_a_stack_or_is_logged(program, visitor)
             answer = one.http.post(f"/gradio_api/{path}", content=body)
             if answer.status_code != 200:
                 assert 400 <= answer.status_code < 500, (path, body[:80], answer.text)
-                assert answer.json()["detail"] in (words.BAD_REQUEST, words.NOT_FOUND), path
+                assert answer.json()["detail"] in SENTENCES, (path, body[:80])
     assert one.http.get("/gradio_api/queue/data").status_code == 400
     list(one.updates())
     one.session = "nobody-asked-with-this"
@@ -98,6 +157,7 @@ def test_no_malformed_body_makes_a_500_or_a_stack_or_is_logged(program, visitor)
     assert "Traceback" not in log
     assert CANARY not in log
     assert "an event failed: " in log
+    assert " ERROR " not in log  # a stranger's nonsense is no fault of the page
 
 
 def wrong_values(one: Visitor) -> list[dict[str, Any]]:
@@ -114,4 +174,12 @@ def wrong_values(one: Visitor) -> list[dict[str, Any]]:
         {**one.envelope("edit", []), "event_data": {"index": "x", "value": CANARY}},
         {**one.envelope("retry", []), "event_data": CANARY},
         {**one.envelope("retry", []), "event_data": None},
+        {**one.envelope("retry", []), "event_data": {"index": CANARY, "value": 5}},
+        {**one.envelope("retry", []), "event_data": {"index": [], "value": ""}},
+        {**one.envelope("retry", []), "event_data": {"index": [[]], "value": ""}},
+        {**one.envelope("choose", [], 512), "event_data": {"index": {}, "value": CANARY}},
+        {**one.envelope("example", []), "event_data": {"index": 0, "value": CANARY}},
+        {**one.envelope("example", []), "event_data": {"index": 0, "value": {"text": CANARY}}},
+        one.envelope("begin", "half \ud800 of it", []),
+        one.envelope("answer", [], "medium", 2**63, 0.7),
     ]

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from training.disk import SENTENCE, disk_full
 from training.recipe import Base, RecipeError
 
 PACKAGE = "package:"
@@ -90,6 +91,8 @@ def _from_gguf(place: Path, dtype: Any) -> Any:
 
 
 def _not_had(base: Base, what: str, error: Exception) -> RecipeError:
+    if disk_full(error):
+        return RecipeError(SENTENCE)
     revision = f" at revision {base.revision}" if base.revision else ""
     return RecipeError(
         f"The {what} of {base.model}{revision} could not be loaded ({type(error).__name__}): look "

@@ -151,7 +151,7 @@ def report(server: Server, backend: Backend, say: Callable[[str], None]) -> None
         match status:
             case Ready():
                 at = backend.info.revision
-                return say(f"The model is ready, at revision {at}." if at else "The model is ready.")
+                return say(f"The model is ready{f', at revision {at}' if at else ''}.")
             case Failed(error):
                 return say(f"The model cannot answer: {error}")
             case _:

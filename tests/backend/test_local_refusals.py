@@ -269,9 +269,7 @@ def test_the_commit_of_an_adapter_that_nobody_pinned_is_told(
     with hub_of(lora) as hub:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
         for revision in (None, COMMIT):
-            given = Settings(
-                model_id=str(local_folder), adapter_id=REPO, adapter_revision=revision
-            )
+            given = Settings(model_id=str(local_folder), adapter_id=REPO, adapter_revision=revision)
             caplog.clear()
             with closing(LocalBackend(given, device="cpu", context=512)) as backend:
                 assert backend.info.revision == (revision or "")[:12]

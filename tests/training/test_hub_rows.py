@@ -19,7 +19,10 @@ pytest.importorskip("datasets")
 from tests.conftest import ROOT
 
 REVISION = "c" * 40
-ROWS = [{"Question": f"Q{n}?", "Complex_CoT": f"R{n}.", "Response": f"A{n}."} for n in range(5)]
+ROWS = [
+    {"Question": f"Q{n}?", "Complex_CoT": f"R{n}. " * 200 + "So.", "Response": f"A{n}."}
+    for n in range(5)
+]
 FILES = {
     "README.md": b"---\nconfigs:\n- config_name: en\n  data_files: rows_en.json\n"
     b"- config_name: zh\n  data_files: rows_zh.json\n---\n",
@@ -113,7 +116,8 @@ def test_rows_come_from_the_set_s_config_at_its_revision_and_at_no_other(tmp_pat
 
 
 def test_a_disk_that_is_full_is_said_to_be_and_no_connection_is_blamed(tmp_path: Path) -> None:
-    no_file_grows = ["bash", "-c", 'trap "" XFSZ; ulimit -f 0; exec "$@"', "-"]
+    """No file may grow beyond a kilobyte there."""
+    full = ["bash", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "-"]
     with hub() as address:
-        said = read(address, tmp_path, REVISION, *no_file_grows)
+        said = read(address, tmp_path, REVISION, *full)
     assert said == "The disk is full. Make room and run the same command again: it goes on."

@@ -124,6 +124,38 @@ def rotary_order(rows: Any, heads: int) -> Any:
     return halves.swapaxes(1, 2).reshape(rows.shape)
 
 
+def transformers_order(rows: Any, heads: int) -> Any:
+    """What `rotary_order` does, undone."""
+    pairs = rows.reshape(heads, rows.shape[0] // heads // 2, 2, *rows.shape[1:])
+    return pairs.swapaxes(1, 2).reshape(rows.shape)
+
+
+def read_adapter(file: Path, config: Any) -> dict[str, Any]:
+    """A GGUF that `convert` wrote for a llama of this config, as the tensors that peft saves.
+
+    Raises `ConversionError`.
+    """
+    import numpy as np
+    import torch
+    from gguf import GGUFReader
+
+    kinds = {ours: theirs for theirs, ours in NAMES.items()}
+    heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+    found: dict[str, Any] = {}
+    try:
+        for tensor in GGUFReader(file).tensors:
+            _, layer, kind, _, which = tensor.name.split(".")
+            rows = np.array(tensor.data, dtype=np.float32)
+            if kind in heads and which == "lora_b":
+                rows = transformers_order(rows, heads[kind])
+            place = "mlp" if kind.startswith("ffn") else "self_attn"
+            key = f"base_model.model.model.layers.{layer}.{place}.{kinds[kind]}"
+            found[f"{key}.lora_{which[-1].upper()}.weight"] = torch.from_numpy(rows.copy())
+    except (OSError, ValueError, KeyError, IndexError):
+        raise ConversionError(f"{file.name} is no adapter that can be read.") from None
+    return found
+
+
 def _alpha(config: dict[str, Any]) -> float:
     # llama.cpp scales by alpha / rank only.
     alpha, rank = float(config["lora_alpha"]), int(config["r"])

@@ -13,12 +13,13 @@ pytest.importorskip("peft")
 import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 from peft import LoraConfig, PeftModel, get_peft_model  # noqa: E402
+from safetensors.torch import load_file  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
 from backend.llama import Llama, Pass, Sampling  # noqa: E402
 from tests.backend.asking import UNWATCHED, model  # noqa: E402
 from tests.backend.tiny_models import byte_letters  # noqa: E402
-from training.to_gguf import NAMES, convert  # noqa: E402
+from training.to_gguf import NAMES, ConversionError, convert, read_adapter  # noqa: E402
 
 LETTERS, WORDS = 256, 64
 SHAPE = {"hidden_size": 128, "intermediate_size": 96, "num_hidden_layers": 2,
@@ -148,3 +149,17 @@ def test_without_and_with_the_adapter_llama_cpp_ranks_the_same_tokens_first(
     assert sum(a != b for (a, _), (b, _) in zip(alone, both, strict=True)) > len(IDS) // 2
     with model(whole, adapter=tmp_path / "lora.gguf") as llama:
         same_where_clear(both, said(llama))
+
+
+def test_what_was_converted_is_read_back_as_peft_saved_it(
+    plain: Path, lora: Path, tmp_path: Path
+) -> None:
+    convert(lora, str(plain), tmp_path / "lora.gguf")
+    saved = load_file(lora / "adapter_model.safetensors")
+    read = read_adapter(tmp_path / "lora.gguf", LlamaConfig(**SHAPE))
+    assert read.keys() == saved.keys()
+    for name, tensor in saved.items():
+        assert torch.equal(read[name], tensor.half().float()), name
+    (tmp_path / "cut.gguf").write_bytes((tmp_path / "lora.gguf").read_bytes()[:999])
+    with pytest.raises(ConversionError, match=r"cut\.gguf is no adapter that can be read"):
+        read_adapter(tmp_path / "cut.gguf", LlamaConfig(**SHAPE))

@@ -25,7 +25,7 @@ from backend.checkpoint import (
 )
 from backend.decoder import Decoder, Speed
 from backend.fetching import Fetching
-from backend.gpu import INSTALL, LIBRARIES, release
+from backend.gpu import INSTALL, LIBRARIES, SPARE, release
 from backend.token_reader import Vocabulary
 from backend.weights import merge_adapter, read_model, read_vocabulary
 from chat.events import Stage
@@ -35,9 +35,6 @@ log = logging.getLogger("medicalgpt.model")
 
 Config = dict[str, Any]
 ARCHITECTURE = "gpt_oss"
-SPARE = 1_500_000_000
-"""Bytes beside the weights: 0.4 GB for the keys and values of 8,192 tokens, the rest for a prompt
-being read and for CUDA's own."""
 
 
 @dataclass(frozen=True, slots=True)

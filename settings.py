@@ -23,6 +23,9 @@ BACKENDS = ("auto", "remote", "local", "embedded")
 CONTRACTS = ("openai", "legacy")
 REASONING = ("open", "folded", "off")
 OWN_ADAPTER: Literal["default"] = "default"
+MODEL_ID = "openai/gpt-oss-20b"
+MODEL_COMMIT = "6cee5e81ee83917806bbde320786a8fb61efebee"
+"""The commit of `MODEL_ID` on the hub that the recipe trains on; a test holds the two together."""
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -66,10 +69,12 @@ class Settings:
     modal_secret: Secret | None = None
     endpoint_api_key: Secret | None = None
     modal_model: str | None = None
-    model_id: str = "openai/gpt-oss-20b"
+    model_id: str = MODEL_ID
     model_revision: str | None = None
+    """None is `MODEL_COMMIT` for the default model, and the newest for any other."""
     adapter_id: str = "dousery/medical-reasoning-gpt-oss-20b"
     adapter_revision: str | None = None
+    """None is the newest: we know of no commit that was checked. What was taken is told."""
     unpack_mxfp4: bool = False
     """Whether a GPU that cannot compute in MXFP4 may hold the experts in bf16: 42 GB."""
     hf_token: Secret | None = None

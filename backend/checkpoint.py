@@ -6,14 +6,14 @@ import json
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from backend.base import NotReady
 from backend.fetching import Fetching
 from backend.hub import HubFile, NotOnHub, fetch
-from settings import Settings
+from settings import MODEL_COMMIT, MODEL_ID, Settings
 
 NONE = "none"
 """The ADAPTER_ID of who wants no adapter."""
@@ -44,7 +44,10 @@ class Place:
 
 
 def model_place(settings: Settings) -> Place:
-    return Place("MODEL", settings.model_id, settings.model_revision)
+    """At the revision that is set; the default model of the hub at the one it was trained on."""
+    place = Place("MODEL", settings.model_id, settings.model_revision)
+    default = place.name == MODEL_ID and place.folder is None
+    return replace(place, revision=MODEL_COMMIT) if default and not place.revision else place
 
 
 def adapter_place(settings: Settings) -> Place | None:

@@ -6,6 +6,7 @@ cannot be ended.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -27,7 +28,8 @@ WEIGHTS = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
 FOLDERS = ["*/*"]
 """They hold the same weights in other forms (gpt-oss's `original` and `metal`)."""
 
-MISSING, DENIED, UNREACHABLE = 3, 4, 5  # exit codes of the child
+MISSING, DENIED, UNREACHABLE, FULL = 3, 4, 5, 6  # exit codes of the child
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class NotOnHub(Exception):
@@ -85,6 +87,7 @@ _REASONS = {
     MISSING: "the hub has no such repository, revision or file",
     DENIED: "the hub does not allow it: set HF_TOKEN to the token of an account that may read it",
     UNREACHABLE: "the hub cannot be reached: connect this machine and ask again",
+    FULL: "the disk is full: make room, or set HF_HOME to a folder on another disk",
 }
 
 
@@ -144,18 +147,33 @@ def main(repo: str, file: str, revision: str) -> int:
         )
     except errors.GatedRepoError:
         return DENIED
-    except errors.LocalEntryNotFoundError:  # not here, and no connection
-        return UNREACHABLE
+    except errors.LocalEntryNotFoundError as error:  # not here, and no connection
+        return FULL if no_room(error) else UNREACHABLE
     except (
         errors.RepositoryNotFoundError,
         errors.RevisionNotFoundError,
         errors.EntryNotFoundError,
     ):
         return MISSING
-    except (errors.HfHubHTTPError, OSError):
-        return UNREACHABLE
+    except (errors.HfHubHTTPError, OSError) as error:
+        return FULL if no_room(error) else UNREACHABLE
+    except RuntimeError as error:  # the hub's downloader in Rust says it in its text only
+        if no_room(error):
+            return FULL
+        raise
     print(path, flush=True)
     return 0
+
+
+def no_room(error: BaseException | None) -> bool:
+    """Whether a full disk, or a quota, is what `error` came of."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return True
+        if any(f"os error {number}" in str(error) for number in NO_ROOM):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 if __name__ == "__main__":

@@ -56,11 +56,13 @@ class LocalBackend(InProcess[LocalModel]):
     def info(self) -> BackendInfo:
         place, adapter = model_place(self._settings), adapter_place(self._settings)
         loaded = self._loading.loaded
-        revision = (loaded.revision if loaded else "") or place.revision or ""
+        revisions = [place.revision, adapter.revision if adapter else None]
+        if loaded is not None:
+            revisions = [loaded.revision, loaded.adapter_revision]
         return BackendInfo(
             name="local",
             model=place.label if adapter is None else f"{place.label} + {adapter.label}",
-            revision=revision[:12],
+            revision="+".join(each[:12] for each in revisions if each),
             context_window=self._context,
             max_new_tokens=self._context // 2,
             honours=frozenset(Option),

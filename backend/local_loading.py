@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,26 +25,27 @@ from backend.checkpoint import (
 )
 from backend.decoder import Decoder, Speed
 from backend.fetching import Fetching
-from backend.gpu import INSTALL, LIBRARIES, release
+from backend.gpu import INSTALL, LIBRARIES, SPARE, release
 from backend.token_reader import Vocabulary
 from backend.weights import merge_adapter, read_model, read_vocabulary
 from chat.events import Stage
 from settings import Settings
 
+log = logging.getLogger("medicalgpt.model")
+
 Config = dict[str, Any]
 ARCHITECTURE = "gpt_oss"
-SPARE = 1_500_000_000
-"""Bytes beside the weights: 0.4 GB for the keys and values of 8,192 tokens, the rest for a prompt
-being read and for CUDA's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """A model that can be asked. `revision` is the model's commit, "" for a folder."""
+    """A model that can be asked. `revision` and `adapter_revision` are commits of the hub, "" for a
+    folder or for none."""
 
     decoder: Decoder
     vocabulary: Vocabulary
     revision: str
+    adapter_revision: str = ""
 
 
 class LocalLoading(Background[LocalModel]):
@@ -76,8 +78,12 @@ class LocalLoading(Background[LocalModel]):
         self._check_adapter(adapter, config_file.parent)
         folder, _ = self._obtain(place, "")
         check_model(folder, place)
+        _check_not_merged(adapter, folder)
         self._check_memory(folder, unpack)
-        adapter_folder = self._obtain(adapter, "")[0] if adapter else None
+        adapter_folder, adapter_commit = self._obtain(adapter, "") if adapter else (None, "")
+        if adapter is not None and adapter_commit and not adapter.revision:
+            took = "ADAPTER_REVISION is not set, so the newest %s was taken: set it to %s to stay."
+            log.warning(took, adapter.name, adapter_commit)
         self._tell(Stage.LOADING, 0.0)
         vocabulary = read_vocabulary(folder)
         model = read_model(
@@ -88,7 +94,7 @@ class LocalLoading(Background[LocalModel]):
             model = merge_adapter(model, adapter_folder)
         self._tell(Stage.WARMING)
         decoder = self._decoder(model, compiled=unpack)
-        return LocalModel(decoder, vocabulary, commit)
+        return LocalModel(decoder, vocabulary, commit, adapter_commit)
 
     def _free(self, made: LocalModel) -> None:
         made.decoder.free()
@@ -132,10 +138,10 @@ class LocalLoading(Background[LocalModel]):
         return False
 
     def _check_adapter(self, adapter: Place | None, base: Path) -> None:
+        """What is known early: of the hub's `base` the config alone may be here as yet."""
         if adapter is None:
             return
-        if (base / MERGED).is_file():
-            raise NotReady("MODEL_ID is merged with its adapter already: set ADAPTER_ID=none.")
+        _check_not_merged(adapter, base)
         read_config(self._obtain(adapter, ADAPTER_CONFIG)[0], adapter)
 
     def _check_memory(self, folder: Path, unpack: bool) -> None:
@@ -168,3 +174,9 @@ class LocalLoading(Background[LocalModel]):
                 "together. Fetch it again."
             ) from None
         return decoder
+
+
+def _check_not_merged(adapter: Place | None, base: Path) -> None:
+    """To be asked of the whole folder: a second time, the adapter would count twice."""
+    if adapter is not None and (base / MERGED).is_file():
+        raise NotReady("MODEL_ID is merged with its adapter already: set ADAPTER_ID=none.")

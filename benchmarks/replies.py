@@ -1,11 +1,11 @@
 """What the shipped adapter changes in the embedded model's replies, beside the base's own.
 
-    python -m benchmarks.replies --keep replies.jsonl [--quick]
+    python -m benchmarks.replies --keep replies.jsonl [--quick] [--only emergencies]
 
 Needs MEDICAL_DATA. Both are asked the same questions with the same seeds, in the two stages that
 the page uses: 100 questions of patients (MedQuAD), 100 of examinations (MedQA's dev set),
 emergencies of our own (`emergencies.txt`) and requests that must be refused. None was trained on,
-but most of the emergencies are of kinds that were, in other words.
+and the emergencies are of kinds that none of the rows of training has.
 
 It takes an hour on a small machine: every reply is kept in a file as it comes, and a second start
 goes on from there. What is counted is the form and a few words; nobody judged whether it is right.
@@ -107,8 +107,10 @@ def main() -> None:
     flags = argparse.ArgumentParser(prog="benchmarks.replies")
     flags.add_argument("--keep", type=Path, required=True, help="where replies are kept: JSONL")
     flags.add_argument("--quick", action="store_true", help="four questions of each kind")
+    flags.add_argument("--only", metavar="KIND", help="the questions of one kind")
     given = flags.parse_args()
     questions = draw(4 if given.quick else None)
+    questions = [each for each in questions if given.only in (None, each.kind)]
     replies = _kept(given.keep)
     for model, adapter in MODELS.items():
         done = {(reply.kind, reply.question) for reply in replies if reply.model == model}
@@ -196,12 +198,17 @@ def report(questions: Sequence[Question], replies: Sequence[Reply]) -> str:
             lambda reply: reply.sends_to_help,
         ),
     }
-    rows = [(what, *_shares(replies, *asked)) for what, asked in shares.items()]
-    rows += [
-        (f"{part}, words: median (10th to 90th in a hundred)", *_lengths(replies, part))
-        for part in ("reasoning", "answer")
+    kinds = {each.kind for each in questions}
+    rows = [
+        (what, *_shares(replies, *asked)) for what, asked in shares.items() if kinds & {*asked[0]}
     ]
-    return "\n\n".join((setting(), table(("", *MODELS), rows), _side_by_side(questions, replies)))
+    if kinds & {*ASKED}:
+        rows += [
+            (f"{part}, words: median (10th to 90th in a hundred)", *_lengths(replies, part))
+            for part in ("reasoning", "answer")
+        ]
+    parts = [setting(), table(("", *MODELS), rows)]
+    return "\n\n".join([*parts, _side_by_side(questions, replies)] if kinds & {*ASKED} else parts)
 
 
 def _shares(

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,10 +37,14 @@ WAYS = ("recipe", "plain")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.training")
+    parser = argparse.ArgumentParser("python -m benchmarks.training", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--tiny", action="store_true", help="two small layers, on the CPU")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
+    if missing := lacking(tiny=given.tiny):
+        print(missing, file=sys.stderr)
+        return 2
     if given.way:
         print(json.dumps(run(given.way, tiny=given.tiny)))
         return 0
@@ -57,6 +62,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{speed:.2f} times the tokens/s of plain, {memory:.2f} of its memory")
     print(f"\nLoad average at the end: {load()}")
     return 0
+
+
+def lacking(*, tiny: bool) -> str | None:
+    """Why it cannot be measured here."""
+    for name in ("torch", "trl", "bpe_openai"):
+        if find_spec(name) is None:
+            needed = "requirements-train.txt -r requirements-dev.txt"
+            return f"{name} is missing: pip install -r {needed}"
+    import torch
+
+    if not tiny and not torch.cuda.is_available():
+        return "torch sees no CUDA GPU; --tiny needs none."
+    return None
 
 
 def run(way: str, *, tiny: bool) -> dict[str, Any]:

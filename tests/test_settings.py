@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from settings import Secret, Settings, SettingsError, read_settings
+from backend.checkpoint import model_place
+from endpoint.modal_training import BASE, BASE_REVISION
+from settings import MODEL_COMMIT, MODEL_ID, Secret, Settings, SettingsError, read_settings
 from tests.conftest import ROOT
+from training.recipe import read_recipe
 
 KEY = "ak-hunter2"
 NAMES = {field.name.upper() for field in dataclasses.fields(Settings)}
@@ -70,6 +73,20 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
     assert read_settings({"EMBEDDED_ADAPTER": "default"}) == Settings()
     assert settings.embed_origins == ("https://a.example", "http://localhost:3000")
     assert settings.log_level == logging.DEBUG
+
+
+def test_the_default_model_is_taken_at_the_commit_that_the_recipe_trains_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = read_recipe(ROOT / "training" / "recipe.yaml").base
+    assert (base.model, base.revision) == (MODEL_ID, MODEL_COMMIT)
+    assert (BASE, BASE_REVISION) == (MODEL_ID, MODEL_COMMIT)
+    assert model_place(read_settings({})).revision == MODEL_COMMIT
+    assert model_place(read_settings({"MODEL_REVISION": "main"})).revision == "main"
+    assert model_place(read_settings({"MODEL_ID": "a/base"})).revision is None
+    (tmp_path / MODEL_ID).mkdir(parents=True)  # a folder of that name has no commit
+    monkeypatch.chdir(tmp_path)
+    assert model_place(read_settings({})).revision is None
 
 
 def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:

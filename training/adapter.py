@@ -18,6 +18,7 @@ from training.shards import ShardError, Tensor, read_header
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 KEY = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.weight")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 EXACT = ("BF16", "F16", "F32")
 OF_NO_ACCOUNT = (
     "auto_mapping",
@@ -62,6 +63,8 @@ class Adapter:
     folder: Path
     base: str
     """What its config names as its base: a name on the hub, or a path on another machine."""
+    revision: str
+    """That base's commit on the hub; empty where the config names none, or a branch."""
     rank: int
     scale: float
     deltas: dict[str, Delta]
@@ -70,7 +73,7 @@ class Adapter:
 
 def read_adapter(folder: Path, base: Mapping[str, Tensor]) -> Adapter:
     """The adapter in `folder`, checked against the tensors of `base`. Raises `AdapterError`."""
-    config = _config(folder)
+    config = read_config(folder)
     rank, alpha = int(config["r"]), float(config["lora_alpha"])
     scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
     try:
@@ -81,10 +84,14 @@ def read_adapter(folder: Path, base: Mapping[str, Tensor]) -> Adapter:
     if not deltas:
         raise AdapterError("The adapter holds no matrices.")
     _nothing_missing(config, deltas, base)
-    return Adapter(folder, str(config.get("base_model_name_or_path") or ""), rank, scale, deltas)
+    named = str(config.get("base_model_name_or_path") or "")
+    revision = str(config.get("revision") or "")
+    commit = revision if COMMIT.fullmatch(revision) else ""
+    return Adapter(folder, named, commit, rank, scale, deltas)
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """peft's, of a LoRA that can be added to a weight exactly. Raises `AdapterError`."""
     try:
         config: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
         kind, rank, alpha = config["peft_type"], int(config["r"]), float(config["lora_alpha"])

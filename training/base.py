@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from training.disk import SENTENCE, disk_full
 from training.recipe import Base, RecipeError
 
 PACKAGE = "package:"
@@ -27,11 +28,26 @@ def load_tokenizer(base: Base) -> Any:
     place = gguf_path(base)
     named: dict[str, Any] = {"gguf_file": place.name} if place else {"revision": base.revision}
     try:
-        return AutoTokenizer.from_pretrained(
+        tokenizer = AutoTokenizer.from_pretrained(
             place.parent if place else base.model, trust_remote_code=False, **named
         )
     except (OSError, ValueError) as error:
         raise _not_had(base, "tokenizer", error) from None
+    if place is not None:
+        _split_as_llama_cpp(tokenizer, place)
+    return tokenizer
+
+
+def _split_as_llama_cpp(tokenizer: Any, place: Path) -> None:
+    """transformers takes a GGUF's words and merges, and leaves out how SmolLM splits text before
+    them: each digit apart. "\\n\\n1" would be other ids than those that llama.cpp reads."""
+    from gguf import GGUFReader
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
+
+    field = GGUFReader(place).fields.get("tokenizer.ggml.pre")
+    if field is not None and field.contents() == "smollm":
+        digits, bytewise = Digits(individual_digits=True), ByteLevel(add_prefix_space=False)
+        tokenizer.backend_tokenizer.pre_tokenizer = Sequence([digits, bytewise])
 
 
 def load_base(base: Base, device_map: Any = None) -> Any:
@@ -90,6 +106,8 @@ def _from_gguf(place: Path, dtype: Any) -> Any:
 
 
 def _not_had(base: Base, what: str, error: Exception) -> RecipeError:
+    if disk_full(error):
+        return RecipeError(SENTENCE)
     revision = f" at revision {base.revision}" if base.revision else ""
     return RecipeError(
         f"The {what} of {base.model}{revision} could not be loaded ({type(error).__name__}): look "

@@ -20,8 +20,7 @@ treat, or to decide whether somebody needs help. Nobody with a medical licence h
   that it writes more like them, not that it is right. It can be wrong with confidence, and in an
   emergency too; what serves it has to recognise emergencies before the model is asked.
 - The reasoning is text that the model writes. It need not be why it answers as it does.
-- Rows that restate an evaluation's question were looked for by their words: most are found, not
-  all.
+- Rows that restate an evaluation's question were looked for by their words alone: some are missed.
 - The rows are English, and written by another model in the main. What that model got wrong, and
   whom it overlooks, is in them."""
 
@@ -156,7 +155,8 @@ def _questions(source: Mapping[str, Any]) -> str:
     if not source["hub"]:
         return f"`{source['jsonl']}`"
     at = f"revision `{source['revision']}`" if source["revision"] else "no pinned revision"
-    return f"{source['hub']} (`{source['split']}`, {at})"
+    config = f"`{source['config']}`, " if source["config"] else ""
+    return f"{source['hub']} ({config}`{source['split']}`, {at})"
 
 
 def _training(numbers: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+from training.disk import disk_full
+
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.jinja", "*.model", "LICENSE*", "README*"]
 UNWANTED = ["*/*"]
 """Folders hold the same weights in other forms (gpt-oss's `original`, `metal`), or checkpoints."""
@@ -54,9 +56,14 @@ def fetch(name: str, revision: str | None = None) -> Found:
         OSError,
         ValueError,
     ) as error:
+        if disk_full(error):
+            raise HubError(
+                f"The disk is full, so {name} could not be fetched: make room, or set HF_HOME to a "
+                "folder on another disk."
+            ) from None
         at = f" at revision {revision}" if revision else ""
         raise HubError(
             f"{name}{at} could not be had from the hub ({type(error).__name__}): look at the name, "
-            "the revision, the connection and the disk's room."
+            "the revision and the connection."
         ) from None
     return Found(folder, name, folder.name)  # the hub's cache names snapshots by their commit

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import errno
 import fcntl
-import hashlib
 import os
 import shlex
 import shutil
@@ -21,13 +20,14 @@ import signal
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
-from training.adapter import WEIGHTS, AdapterError
+from training.adapter import AdapterError
 from training.delta import DeltaError
 from training.hub import HubError, fetch
 from training.logits import LogitsError, check_room, compare
-from training.merge_plan import MergeError, Plan, plan
+from training.merge_plan import MergeError, Plan, adapter_sha256, plan
 from training.merge_report import Report, write_report
 from training.merged_shard import write_shards
 from training.shards import ShardError, read_tensors
@@ -52,12 +52,13 @@ def merge(planned: Plan, then: Callable[[Path, Report], None] | None = None) -> 
         report = Report(
             base=planned.base.resolve().name,
             adapter=planned.adapter.folder.resolve().name,
-            adapter_sha256=_sha256(planned.adapter.folder / WEIGHTS),
+            adapter_sha256=adapter_sha256(planned.adapter.folder),
             base_hashes={name: base for name, (base, _) in hashes.items()},
             changed={name: hashes[name][1] for name in planned.adapter.deltas},
             size=sum(tensor.size for tensor in written.values()),
             rank=planned.adapter.rank,
             scale=planned.adapter.scale,
+            merged_before=planned.merged_before,
         )
         if then is not None:
             then(folder, report)
@@ -94,11 +95,6 @@ def _partial(planned: Plan) -> Generator[Path, None, None]:
         os.close(held)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _sync(path: Path) -> None:
     opened = os.open(path, os.O_RDONLY)
     try:
@@ -129,9 +125,12 @@ def main(given: list[str] | None = None) -> int:
 
 
 def _run(wanted: argparse.Namespace, words: str) -> Report:
+    for name in ("torch", "numpy"):  # before gigabytes are copied that it would be missing for
+        if find_spec(name) is None:
+            raise MergeError(f"{name} is missing: pip install -r requirements-local.txt")
     base = fetch(wanted.base, wanted.base_revision)
     adapter = fetch(wanted.adapter, wanted.adapter_revision)
-    planned = plan(base.folder, adapter.folder, wanted.out, base.name)
+    planned = plan(base.folder, adapter.folder, wanted.out, base.name, base.revision)
     if wanted.check_logits:
         check_room(planned.tensors.values())
     print(f"{len(planned.adapter.deltas)} of {len(planned.tensors)} tensors will change.")

@@ -35,6 +35,8 @@ class Report:
     size: int
     rank: int
     scale: float
+    merged_before: tuple[str, ...] = ()
+    """The same, of adapters that were in the base already."""
     command: str = ""
     logits: dict[str, float] = field(default_factory=dict[str, float])
     versions: dict[str, str] = field(default_factory=_versions)

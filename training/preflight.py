@@ -20,8 +20,7 @@ class Lacking(RuntimeError):
 
 
 def check(recipe: Recipe, out: Path) -> None:
-    """Prints what is there and what is needed. Raises `Lacking`, `OSError`."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Prints what is there and what is needed; makes nothing. Raises `Lacking`, `OSError`."""
     needs = recipe.needs
     have = {
         "GPU memory": (_gpu_bytes(), needs.gpu_gb),
@@ -31,14 +30,15 @@ def check(recipe: Recipe, out: Path) -> None:
     for name, (there, needed) in have.items():
         processes.say(f"{name}: {there / GB:.1f} GB here, {needed:g} GB needed")
     # A machine sold as 32 GB shows a little less.
-    short = [name for name, (there, needed) in have.items() if there < 0.93 * needed * GB]
+    short = [
+        f"{there / GB:.1f} GB of {name} where {needed:g} are needed"
+        for name, (there, needed) in have.items()
+        if there < 0.93 * needed * GB
+    ]
     if short:
-        name = short[0]
-        there, needed = have[name]
         raise Lacking(
-            f"This machine has {there / GB:.1f} GB of {name} and {recipe.name} needs {needed:g}: "
-            "rent a larger one, or train the small model with "
-            "training/embedded.yaml."
+            f"For {recipe.name} this machine has {' and '.join(short)}: rent a larger one, or "
+            "train the small model with training/embedded.yaml."
         )
 
 
@@ -57,7 +57,6 @@ def _disk_bytes(recipe: Recipe, out: Path) -> int:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     cache = Path(HF_HUB_CACHE)
-    there = next(parent for parent in (cache, *cache.parents) if parent.exists())
     fetched = cache / f"models--{recipe.base.model.replace('/', '--')}"
     used = sum(
         file.stat().st_size
@@ -65,4 +64,10 @@ def _disk_bytes(recipe: Recipe, out: Path) -> int:
         for file in folder.rglob("*")
         if file.is_file() and not file.is_symlink()
     )
-    return used + min(shutil.disk_usage(out).free, shutil.disk_usage(there).free)
+    return used + min(shutil.disk_usage(_there(place)).free for place in (out, cache))
+
+
+def _there(place: Path) -> Path:
+    """It, or the folder that it would be made in."""
+    place = place.absolute()
+    return next(each for each in (place, *place.parents) if each.exists())

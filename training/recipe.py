@@ -65,8 +65,9 @@ class Source:
     """Where rows come from: a set on the hub, or a JSONL file or folder of them.
 
     `reasoning` is said for rows that have none; `rows` are drawn with the recipe's seed; `fields`
-    gives the set's own names of question, reasoning and answer. `origin`, where a file's rows come
-    from, and `license` are for the card.
+    gives the set's own names of question, reasoning and answer, with dots where they lie inside
+    another. `optional` files of an evaluation are done without where they are not there. `origin`,
+    where a file's rows come from, and `license` are for the card.
     """
 
     hub: str | None = None
@@ -78,6 +79,7 @@ class Source:
     repeat: int = 1
     fields: dict[str, str] = field(default_factory=dict[str, str])
     reasoning: str | None = None
+    optional: bool = False
     origin: str | None = None
     license: str | None = None
 
@@ -137,6 +139,8 @@ def read_recipe(path: Path) -> Recipe:
     for source in (*recipe.data, *recipe.evaluation):
         if (source.hub is None) == (source.jsonl is None):
             raise RecipeError(f"{path.name}: a source has either `hub` or `jsonl`.")
+    if any(source.optional for source in recipe.data):
+        raise RecipeError(f"{path.name}: only an evaluation's files may be optional.")
     if not recipe.data:
         raise RecipeError(f"{path.name}: data names no source.")
     return recipe

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from training.disk import SENTENCE, disk_full
 from training.recipe import Source
 
 FIELDS = ("question", "reasoning", "answer")
@@ -34,10 +35,7 @@ class Row:
 
 def read_rows(source: Source, seed: int) -> list[Row]:
     """What `source` names, drawn and repeated as it says. Raises `RowError`."""
-    rows = [
-        _row(fields, source, f"{source.name}, row {number}")
-        for number, fields in enumerate(_records(source), 1)
-    ]
+    rows = [_row(fields, source, place) for place, fields in _records(source)]
     if not rows:
         raise RowError(f"{source.name} has no rows.")
     if source.rows is not None and source.rows < len(rows):
@@ -48,7 +46,23 @@ def read_rows(source: Source, seed: int) -> list[Row]:
 def read_questions(source: Source) -> list[str]:
     """The questions of an evaluation set. Raises `RowError`."""
     name = source.fields.get("question", "question")
-    return [str(fields[name]) for fields in _records(source) if fields.get(name)]
+    found = [value for _, fields in _records(source) if (value := _value(fields, name))]
+    if not found:
+        raise RowError(f"{source.name} has no questions, by the name of {name}.")
+    return [str(value) for value in found]
+
+
+def present(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """Those of `sources` that are to be read: files that are optional only where they are."""
+    return tuple(each for each in sources if not each.optional or _is_there(each))
+
+
+def _is_there(source: Source) -> bool:
+    try:
+        find(source.jsonl or "")
+    except RowError:
+        return False
+    return True
 
 
 def key(question: str) -> str:
@@ -59,7 +73,7 @@ def key(question: str) -> str:
 def _row(fields: Mapping[str, Any], source: Source, place: str) -> Row:
     values: dict[str, str] = {}
     for field in FIELDS:
-        value = fields.get(source.fields.get(field, field))
+        value = _value(fields, source.fields.get(field, field))
         if field == "reasoning" and not value:
             value = source.reasoning
         if not isinstance(value, str) or not value.strip():
@@ -68,11 +82,23 @@ def _row(fields: Mapping[str, Any], source: Source, place: str) -> Row:
     return Row(**values)
 
 
-def _records(source: Source) -> Iterator[Mapping[str, Any]]:
+def _value(fields: Mapping[str, Any], name: str) -> Any:
+    """Of `a.b`, what is called b in what is called a; None where there is none."""
+    value: Any = fields
+    for part in name.split("."):
+        value = cast("Mapping[str, Any]", value).get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+Placed = tuple[str, Mapping[str, Any]]
+"""A record, and where it stands: a file's name and line, or a set's and its row."""
+
+
+def _records(source: Source) -> Iterator[Placed]:
     return _from_hub(source) if source.hub else _from_files(source)
 
 
-def _from_files(source: Source) -> Iterator[Mapping[str, Any]]:
+def _from_files(source: Source) -> Iterator[Placed]:
     place = find(source.jsonl or "")
     for file in sorted(place.glob("*.jsonl")) if place.is_dir() else [place]:
         try:
@@ -82,7 +108,7 @@ def _from_files(source: Source) -> Iterator[Mapping[str, Any]]:
             raise RowError(f"{file.name} cannot be read as text.") from None
 
 
-def _parsed(lines: Iterable[str], name: str) -> Iterator[Mapping[str, Any]]:
+def _parsed(lines: Iterable[str], name: str) -> Iterator[Placed]:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -92,7 +118,7 @@ def _parsed(lines: Iterable[str], name: str) -> Iterator[Mapping[str, Any]]:
             fields = None
         if not isinstance(fields, dict):
             raise RowError(f"{name}, line {number}, is no JSON object: mend it or take it out.")
-        yield cast("Mapping[str, Any]", fields)
+        yield f"{name}, line {number},", cast("Mapping[str, Any]", fields)
 
 
 def find(name: str) -> Path:
@@ -105,7 +131,7 @@ def find(name: str) -> Path:
     raise RowError(f"{name} is not {where}")
 
 
-def _from_hub(source: Source) -> Iterator[Mapping[str, Any]]:
+def _from_hub(source: Source) -> Iterator[Placed]:
     # Large, and not needed for rows from files.
     import datasets  # pyright: ignore[reportMissingImports]
 
@@ -114,8 +140,11 @@ def _from_hub(source: Source) -> Iterator[Mapping[str, Any]]:
             source.hub, source.config, split=source.split, revision=source.revision
         )
     except Exception as error:
+        if disk_full(error):
+            raise RowError(SENTENCE) from None
         raise RowError(
             f"{source.hub} could not be had from the hub ({type(error).__name__}): look at the "
             "connection, the name and the revision, or name a local file with `jsonl`."
         ) from None
-    yield from rows
+    for number, fields in enumerate(cast("Iterable[Mapping[str, Any]]", rows), 1):
+        yield f"{source.name}, row {number},", fields

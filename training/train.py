@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import errno
 import json
 import shlex
 import signal
@@ -26,19 +25,19 @@ from pathlib import Path
 
 from training import processes
 from training.base import load_tokenizer
+from training.begun import hold_to
 from training.card import write_card
 from training.checkpoints import last_whole
 from training.curve import save_curve
 from training.dataset import make_examples
+from training.disk import SENTENCE, disk_full
 from training.heldout import row_losses
 from training.preflight import Lacking, check
 from training.push import PushError, open_repository, push
 from training.recipe import Recipe, RecipeError, Source, read_recipe
 from training.record import Done, note_commit, record
-from training.rows import HERE, RowError
+from training.rows import HERE, RowError, present
 from training.trainer import check_parameters, make_trainer
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(given: list[str] | None = None) -> int:
@@ -64,18 +63,8 @@ def main(given: list[str] | None = None) -> int:
     except Exception as error:
         if not disk_full(error):
             raise
-        return _say("The disk is full. Make room and run the same command again: it goes on.", 2)
+        return _say(SENTENCE, 2)
     return 0
-
-
-def disk_full(error: Exception) -> bool:
-    """Whether `error` says so: libraries in Rust and C++ say it in their text only."""
-    if isinstance(error, OSError) and error.errno in FULL:
-        return True
-    return any(f"os error {number}" in str(error) for number in FULL) or any(
-        words in str(error)
-        for words in ("file write failed", "unexpected pos")  # torch.save
-    )
 
 
 def run(recipe: Recipe, out: Path, command: str, push_to: str | None = None) -> None:
@@ -84,17 +73,21 @@ def run(recipe: Recipe, out: Path, command: str, push_to: str | None = None) -> 
     `command` is what the card says that it was made with; `push_to` a repository of the hub.
     Raises `RecipeError`, `RowError`, `Lacking`, `PushError`, `OSError`.
     """
+    # What is not there is no part of this run, and its card must not say that it was.
+    recipe = dataclasses.replace(recipe, evaluation=present(recipe.evaluation))
     check(recipe, out)
+    out.mkdir(parents=True, exist_ok=True)
     processes.quiet_unless_first()
     if push_to is not None and processes.first():
         open_repository(push_to)  # not after hours that it would be missing for
-    if processes.first():
-        note_commit(out)
     tokenizer = load_tokenizer(recipe.base)
     examples = make_examples(recipe, tokenizer)
     processes.say(f"rows: {examples.counted}")
     if not examples.train:
         raise RowError("No row is left to train on.")
+    hold_to(recipe, examples, out, write=processes.first())
+    if processes.first():
+        note_commit(out)
     trainer = make_trainer(recipe, tokenizer, examples, out)
     counted = check_parameters(trainer.model, recipe.expect)
     losses = {"base": row_losses(trainer, examples.heldout, "the base")}

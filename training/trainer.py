@@ -33,7 +33,7 @@ def make_trainer(recipe: Recipe, tokenizer: Any, examples: Examples, out: Path) 
                 mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
     cuda = torch.cuda.is_available()
-    config = _config(recipe, out, cuda=cuda, heldout=bool(examples.heldout))
+    config = settings_of(recipe, out, cuda=cuda, heldout=bool(examples.heldout))
     # Onto the GPU at once: unpacked, gpt-oss-20b is larger than the RAM that the recipe asks for.
     model: Any = load_base(recipe.base, {"": processes.place_here()} if cuda else None)
 
@@ -59,7 +59,8 @@ def make_trainer(recipe: Recipe, tokenizer: Any, examples: Examples, out: Path) 
     return trainer
 
 
-def _config(recipe: Recipe, out: Path, *, cuda: bool, heldout: bool) -> Any:
+def settings_of(recipe: Recipe, out: Path, *, cuda: bool, heldout: bool) -> Any:
+    """The recipe in TRL's words. Raises `RecipeError`."""
     from trl import SFTConfig
 
     how = recipe.train

@@ -150,7 +150,8 @@ def report(server: Server, backend: Backend, say: Callable[[str], None]) -> None
             return
         match status:
             case Ready():
-                return say("The model is ready.")
+                at = backend.info.revision
+                return say(f"The model is ready{f', at revision {at}' if at else ''}.")
             case Failed(error):
                 return say(f"The model cannot answer: {error}")
             case _:

@@ -241,6 +241,44 @@ def test_the_hub_s_model_is_fetched_at_its_revision_and_no_other_is_taken(
     assert not any(path.endswith(".bin") for path in hub.asked)
 
 
+def test_a_merged_model_of_the_hub_gets_no_adapter_a_second_time_on_its_first_start_either(
+    local_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When only its config was fetched, what the merge left beside it is not here yet."""
+    (published := tmp_path / "published").mkdir()
+    for file in local_folder.iterdir():
+        (published / file.name).symlink_to(file)
+    (published / "merge_report.json").write_text("{}")
+    lora = adapter(tmp_path / "lora")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    with hub_of(published) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
+        for _ in ("on the first start", "and on the next"):
+            said = why(model_id=REPO, model_revision=COMMIT, adapter_id=str(lora))
+            assert said == "MODEL_ID is merged with its adapter already: set ADAPTER_ID=none."
+
+
+def test_the_commit_of_an_adapter_that_nobody_pinned_is_told(
+    local_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lora = adapter(tmp_path / "lora")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    with hub_of(lora) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
+        for revision in (None, COMMIT):
+            given = Settings(model_id=str(local_folder), adapter_id=REPO, adapter_revision=revision)
+            caplog.clear()
+            with closing(LocalBackend(given, device="cpu", context=512)) as backend:
+                assert backend.info.revision == (revision or "")[:12]
+                backend._loading.wait(60.0)  # pyright: ignore[reportPrivateUsage]
+                assert backend.info.revision == COMMIT[:12]
+            told = f"the newest {REPO} was taken: set it to {COMMIT} to stay" in caplog.text
+            assert told == (revision is None)
+
+
 def test_without_a_gpu_it_says_so_before_anything_is_fetched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

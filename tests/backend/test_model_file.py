@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 import venv
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -310,6 +312,28 @@ def test_the_hub_says_which_of_its_refusals_it_was(
         monkeypatch.setenv("HF_ENDPOINT", source.address)
         with pytest.raises(hub.NotOnHub, match="no such repository, revision or file"):
             hub.fetch(hub.HubFile("a/b", "model.gguf", None), unwatched(), None)
+
+
+def test_a_disk_that_is_full_is_said_to_be_and_no_connection_is_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.gguf").write_bytes(bytes(2_000_000))
+    with served(Source(tmp_path / "model.gguf")) as source:
+        monkeypatch.setenv("HF_ENDPOINT", source.address)
+        said = pytest.raises(hub.NotOnHub, match="the disk is full: make room, or set HF_HOME")
+        with said, small_files():
+            hub.fetch(hub.HubFile("a/b", "model.gguf", None), unwatched(), None)
+
+
+@contextmanager
+def small_files() -> Iterator[None]:
+    """No file may grow beyond 1 MB, here and in what is started here: as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_fetch_ends_within_a_second_of_its_cancel(index: Source, empty_cache: Path) -> None:

@@ -110,11 +110,14 @@ def special_tokens(path: Path) -> dict[str, int]:
     return {tokens.contents(i): i for i, kind in enumerate(types) if kind in special}
 
 
-def _vocabulary(found: tuple[str, ...]) -> tuple[list[str], list[int]]:
-    # GPT-2's way to write each byte as a printable character.
+def byte_letters() -> list[str]:
+    """GPT-2's way to write each byte as a printable character."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    letters = [chr(byte) for byte in printable] + [chr(256 + n) for n in range(len(others))]
+    return [chr(byte) for byte in printable] + [chr(256 + n) for n in range(256 - len(printable))]
+
+
+def _vocabulary(found: tuple[str, ...]) -> tuple[list[str], list[int]]:
+    letters = byte_letters()
     control = [*MARKERS, ANSWER_HEADER]
     tokens = [*letters, *control, *WORDS, *found]
     tokens += [f"<|unused_{n}|>" for n in range(-len(tokens) % 32)]

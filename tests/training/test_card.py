@@ -64,7 +64,8 @@ def test_every_number_of_the_run_stands_on_its_card() -> None:
         "| read | 10,000 |", "asked twice | 3 |", "question | 211 |", "2,048 tokens | 17 |",
         "| held out | 200 |", "| trained on | 9,569 |", "3,981,312 trainable of 20,918,738,496",
         "| rows a step | 16 |", "| steps | 9 |", "(n =\n3)", "| base | 2.200 (1.974 to 2.426) |",
-        "GBaker/MedQA-USMLE-4-options (`test`, no pinned revision)",
+        "LangAGI-Lab/medbullets (`test`, no pinned revision)",
+        "cais/mmlu (`anatomy`, `test`, revision `c30699e8356da336a370243923dbaf21066bb9fe`)",
         "| change | -0.400 (-0.513 to -0.287) |", "`python -m training.train x.yaml`",
         "is not a medical device", "education and research", "peft 0.21.2",
     ):  # fmt: skip

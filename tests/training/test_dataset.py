@@ -125,3 +125,11 @@ def test_a_paraphrase_is_found_and_a_neighbour_is_not() -> None:
     asked = ["A 61-year-old smoker coughs up blood. Is it lung cancer?", "What is gout?"]
     rows = ["Is it lung cancer, when a smoker of 61 coughs up blood?", "What causes gout in toes?"]
     assert paraphrased(rows, asked, 0.6) == {0}
+
+
+def test_no_emergency_that_is_asked_restates_one_that_was_trained_on() -> None:
+    """By the rule that the recipe leaves rows out by."""
+    asked = (ROOT / "benchmarks" / "emergencies.txt").read_text("utf-8").splitlines()
+    rows = (ROOT / "training" / "emergencies.jsonl").read_text("utf-8").splitlines()
+    trained = [json.loads(row)["question"] for row in rows]
+    assert paraphrased([*asked, trained[0]], trained, 0.5) == {len(asked)}

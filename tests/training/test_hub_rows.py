@@ -19,7 +19,10 @@ pytest.importorskip("datasets")
 from tests.conftest import ROOT
 
 REVISION = "c" * 40
-ROWS = [{"Question": f"Q{n}?", "Complex_CoT": f"R{n}.", "Response": f"A{n}."} for n in range(5)]
+ROWS = [
+    {"Question": f"Q{n}?", "Complex_CoT": f"R{n}. " * 200 + "So.", "Response": f"A{n}."}
+    for n in range(5)
+]
 FILES = {
     "README.md": b"---\nconfigs:\n- config_name: en\n  data_files: rows_en.json\n"
     b"- config_name: zh\n  data_files: rows_zh.json\n---\n",
@@ -85,11 +88,16 @@ def hub() -> Iterator[str]:
             thread.join()
 
 
-def read(address: str, home: Path, revision: str) -> str:
+def read(address: str, home: Path, revision: str, *before: str) -> str:
     ran = subprocess.run(
-        [sys.executable, "-c", READ, revision],
+        [*before, sys.executable, "-c", READ, revision],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HF_HOME": str(home), "HF_ENDPOINT": address},
+        env={
+            "PATH": os.environ["PATH"],
+            "HF_HOME": str(home),
+            "HF_ENDPOINT": address,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         check=True,
@@ -105,3 +113,11 @@ def test_rows_come_from_the_set_s_config_at_its_revision_and_at_no_other(tmp_pat
         said = read(address, tmp_path / "other", "d" * 40)
     assert said.startswith("owner/rows could not be had from the hub (")
     assert said.endswith("or name a local file with `jsonl`.")
+
+
+def test_a_disk_that_is_full_is_said_to_be_and_no_connection_is_blamed(tmp_path: Path) -> None:
+    """No file may grow beyond a kilobyte there."""
+    full = ["bash", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "-"]
+    with hub() as address:
+        said = read(address, tmp_path, REVISION, *full)
+    assert said == "The disk is full. Make room and run the same command again: it goes on."

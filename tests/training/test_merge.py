@@ -285,6 +285,32 @@ def test_an_adapter_of_another_base_is_refused_by_name(
     plan(base, lora, tmp_path / "out")  # a folder has no name to compare
 
 
+def test_a_base_at_another_commit_than_the_adapter_was_trained_on_is_refused(
+    base: Path, lora: Path, tmp_path: Path
+) -> None:
+    configure(lora, revision="a" * 40)
+    with pytest.raises(MergeError, match=r"trained on someone/tiny at aaaa.*, and this is bbbb"):
+        plan(base, lora, tmp_path / "out", "someone/tiny", "b" * 40)
+    plan(base, lora, tmp_path / "out", "someone/tiny", "a" * 40)
+    plan(base, lora, tmp_path / "out")  # a folder has no commit to compare
+    configure(lora, revision="main")  # a branch says nothing
+    plan(base, lora, tmp_path / "out", "someone/tiny", "b" * 40)
+
+
+def test_an_adapter_is_never_merged_a_second_time(base: Path, lora: Path, tmp_path: Path) -> None:
+    once, both = tmp_path / "once", tmp_path / "both"
+    merge(plan(base, lora, once))
+    with pytest.raises(MergeError, match="once has this adapter in it already"):
+        plan(once, lora, tmp_path / "twice")
+    merge(plan(once, adapter(tmp_path / "other", seed=2), both))  # another may be added
+    with pytest.raises(MergeError, match="both has this adapter in it already"):
+        plan(both, lora, tmp_path / "twice")
+    (both / "merge_report.json").write_text("{}")
+    with pytest.raises(MergeError, match=r"merged before, and its merge_report\.json cannot be"):
+        plan(both, lora, tmp_path / "twice")
+    assert not (tmp_path / "twice").exists()
+
+
 def test_an_adapter_that_was_never_trained_is_refused_and_nothing_is_left(
     base: Path, lora: Path, tmp_path: Path
 ) -> None:
@@ -476,6 +502,15 @@ def test_bad_names_get_one_sentence(
         capsys.readouterr().err
         == "./nowhere is no folder here and no name of the hub (owner/name).\n"
     )
+
+
+@pytest.mark.parametrize("out", [".", "/", "below/.."])
+def test_a_place_that_is_no_new_folder_gets_one_sentence(
+    out: str, base: Path, lora: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--base", str(base), "--adapter", str(lora), "--out", out]) == 2
+    said = f"--out {Path(out)} is no name for a new folder: give it one.\n"
+    assert capsys.readouterr().err == said
 
 
 def test_planning_changes_nothing(base: Path, lora: Path, tmp_path: Path) -> None:

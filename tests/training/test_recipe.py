@@ -26,6 +26,20 @@ def test_the_recipe_says_what_the_model_card_says() -> None:
     assert source.revision is not None
 
 
+def test_every_set_that_it_is_filtered_against_is_named_and_pinned_but_one() -> None:
+    sets = read_recipe(CARD).evaluation
+    assert {each.name for each in sets if each.hub and each.revision is None} == {
+        "LangAGI-Lab/medbullets"
+    }
+    assert all(len(each.revision) == 40 for each in sets if each.revision)
+    assert {each.hub for each in sets} >= {"openlifescienceai/medqa", "TsinghuaC3I/MedXpertQA"}
+    assert {each.config for each in sets if each.hub == "cais/mmlu"} == {
+        "anatomy", "clinical_knowledge", "college_biology",
+        "college_medicine", "medical_genetics", "professional_medicine",
+    }  # fmt: skip
+    assert [each.jsonl for each in sets if each.optional] == ["eval"]
+
+
 def test_what_the_card_does_not_say_is_marked_as_ours() -> None:
     lines = CARD.read_text("utf-8").splitlines()
     for choice in ("alpha", "dropout", "optimizer"):
@@ -47,6 +61,7 @@ def test_the_small_recipe_is_one_too() -> None:
         ("  format: harmony", "  format: chatml", "must be one of harmony, text"),
         ("- hub: Free", "- jsonl: a\n    hub: Free", "either `hub` or `jsonl`"),
         ("name: medical", "name: [medical", "no valid YAML"),
+        ("    rows: 10000", "    optional: true", "only an evaluation's files may be optional"),
     ],
 )
 def test_a_wrong_line_is_refused_by_name(old: str, new: str, said: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training.recipe import Source
-from training.rows import RowError, key, read_questions, read_rows
+from training.rows import RowError, key, present, read_questions, read_rows
 
 ROW = {"question": "What is asthma?", "reasoning": "Airways narrow.", "answer": "A disease."}
 
@@ -41,18 +41,18 @@ def test_the_same_seed_draws_the_same_rows(tmp_path: Path) -> None:
 def test_a_reasoning_that_is_missing_is_the_source_s_or_a_fault(tmp_path: Path) -> None:
     name = jsonl(tmp_path / "rows.jsonl", ROW | {"reasoning": None})
     assert read_rows(Source(jsonl=name, reasoning="I decline."), 1)[0].reasoning == "I decline."
-    with pytest.raises(RowError, match="row 1 has no reasoning"):
+    with pytest.raises(RowError, match="line 1, has no reasoning"):
         read_rows(Source(jsonl=name), 1)
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"question": "Secret?", "reasoning": "r"}', "row 2 has no answer"),
-        ('{"question": "  ", "reasoning": "r", "answer": "Secret"}', "row 2 has no question"),
+        ('{"question": "Secret?", "reasoning": "r"}', "rows.jsonl, line 2, has no answer"),
+        ('{"question": "  ", "reasoning": "r", "answer": "Secret"}', "line 2, has no question"),
         ('{"question": "Secret', "rows.jsonl, line 2, is no JSON object"),
         ('["Secret"]', "line 2, is no JSON object"),
-        ('{"question": 7, "reasoning": "Secret", "answer": "a"}', "row 2 has no question"),
+        ('{"question": 7, "reasoning": "Secret", "answer": "a"}', "line 2, has no question"),
     ],
 )
 def test_a_wrong_row_is_named_by_its_place_and_never_quoted(
@@ -82,6 +82,29 @@ def test_a_folder_is_all_of_its_files(tmp_path: Path) -> None:
     for n in range(3):
         jsonl(tmp_path / f"{n}.jsonl", ROW | {"question": f"Q{n}"})
     assert read_questions(Source(jsonl=str(tmp_path))) == ["Q0", "Q1", "Q2"]
+
+
+def test_a_question_may_lie_inside_another_field(tmp_path: Path) -> None:
+    name = jsonl(tmp_path / "rows.jsonl", {"data": {"Question": "Q?"}}, {"data": "Q?"})
+    assert read_questions(Source(jsonl=name, fields={"question": "data.Question"})) == ["Q?"]
+
+
+def test_an_evaluation_in_which_no_question_is_found_is_a_fault(tmp_path: Path) -> None:
+    """Or a set that was renamed would filter nothing, in silence."""
+    name = jsonl(tmp_path / "rows.jsonl", {"prompt": "Q?"})
+    with pytest.raises(RowError, match="has no questions, by the name of question"):
+        read_questions(Source(jsonl=name))
+
+
+def test_files_that_are_optional_are_read_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = Source(jsonl="not-everywhere", optional=True)
+    kept = Source(jsonl="needed")
+    monkeypatch.setenv("MEDICAL_DATA", str(tmp_path))
+    assert present([wanted, kept]) == (kept,)
+    (tmp_path / "not-everywhere").mkdir()
+    assert present([wanted, kept]) == (wanted, kept)
 
 
 def test_two_spellings_of_a_question_are_one() -> None:

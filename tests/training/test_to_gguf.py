@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,13 @@ from backend.llama import Pass, Sampling  # noqa: E402
 from tests.backend import tiny_models  # noqa: E402
 from tests.backend.asking import UNWATCHED, model  # noqa: E402
 from tests.tiny_gpt_oss import adapter, checkpoint, config  # noqa: E402
-from training.to_gguf import ConversionError, convert, gguf_name, rotary_order  # noqa: E402
+from training.to_gguf import (  # noqa: E402
+    ConversionError,
+    convert,
+    gguf_name,
+    main,
+    rotary_order,
+)
 
 
 def fields(path: Path) -> tuple[Any, dict[str, Any]]:
@@ -105,3 +112,50 @@ def test_what_llama_cpp_would_drop_in_silence_is_refused(tmp_path: Path) -> None
     with pytest.raises(ConversionError, match="neither llama nor gpt_oss"):
         convert(adapter(tmp_path / "lora"), str(base), tmp_path / "out.gguf")
     assert not (tmp_path / "out.gguf").exists()
+
+
+def cut_config(lora: Path) -> None:
+    (lora / "adapter_config.json").write_text('{"peft_type": "LORA", "r":')
+
+
+def no_alpha(lora: Path) -> None:
+    (lora / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 8}')
+
+
+def cut_matrices(lora: Path) -> None:
+    file = lora / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def no_matrices(lora: Path) -> None:
+    (lora / "adapter_model.safetensors").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (cut_config, "lora has no readable adapter_config.json of peft's."),
+        (no_alpha, "lora has no readable adapter_config.json of peft's."),
+        (cut_matrices, "lora has no adapter_model.safetensors that holds matrices."),
+        (no_matrices, "lora has no adapter_model.safetensors that holds matrices."),
+    ],
+)
+def test_a_damaged_adapter_is_one_sentence(
+    damage: Callable[[Path], None], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, lora, out = checkpoint(tmp_path / "base"), adapter(tmp_path / "lora"), tmp_path / "o.gguf"
+    damage(lora)
+    assert main(["--adapter", str(lora), "--base", str(base), "--out", str(out)]) == 2
+    assert capsys.readouterr().err == f"{said}\n"
+    assert list(tmp_path.glob("o*")) == []
+
+
+def test_a_place_that_is_no_gguf_and_a_base_that_is_none_are_one_sentence_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lora = str(adapter(tmp_path / "lora"))
+    assert main(["--adapter", lora, "--base", str(tmp_path), "--out", "."]) == 2
+    assert capsys.readouterr().err == "--out . is no name of a .gguf file.\n"
+    out = str(tmp_path / "o.gguf")
+    assert main(["--adapter", lora, "--base", str(tmp_path), "--out", out]) == 2
+    assert "has no config that can be read" in capsys.readouterr().err

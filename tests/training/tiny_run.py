@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tests.conftest import ROOT
+from training.checkpoints import MARK
 
 CARD = ROOT / "training" / "recipe.yaml"
 SIGNS = (
@@ -67,4 +68,11 @@ def run(
         capture_output=True,
         text=True,
         check=False,
+    )
+
+
+def last_marked(out: Path) -> int:
+    """The last step that is whole on the disk; 0 before the first."""
+    return max(
+        (int(m.parent.name.split("-")[1]) for m in out.glob(f"checkpoint-*/{MARK}")), default=0
     )

@@ -46,7 +46,7 @@ class Meant:
     crisis: list[tuple[Hit, int]]
     """What stands, each with the number of its sentence."""
     emergency: list[tuple[Hit, int]]
-    """Of that, what is no question out of a book; who asks how to die is in a crisis all the same."""
+    """Of that, what is no question out of a book; who asks how to die is in a crisis too."""
     at_hand: bool
     """Whether somebody here and now is spoken of; a question about nobody is not."""
 

@@ -23,7 +23,14 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 EXPLICIT = ("suicide_explicit_plan", "suicide_explicit_ideation", "self_harm")
 EXPLICIT += ("overdose_intentional", "harm_to_others", "abuse_in_progress", "third_party")
 EXPLICIT += ("postpartum_psychosis_harm",)
-"""Categories of crises that are said in so many words; the others are indirect."""
+"""Categories of crises that are said in so many words. Where a set has other categories, its
+rows of the variant `indirect` are not."""
+
+SETS = {
+    "dev": "The rules were tuned on it.",
+    "frozen": "A third of each writer's messages, kept from whoever tuned the rules.",
+    "second": "Written apart by another writer, and kept from whoever tuned the rules.",
+}
 
 
 def share(count: int, n: int) -> str:
@@ -40,7 +47,10 @@ def interval(count: int, n: int) -> tuple[float, float]:
 
 
 def explicit(row: Row) -> bool:
-    return row.level is Level.CRISIS and row.category in EXPLICIT
+    told = row.category in EXPLICIT or (
+        row.category != "suicide_indirect" and row.variant != "indirect"
+    )
+    return row.level is Level.CRISIS and told
 
 
 def named(row: Row) -> bool:
@@ -65,12 +75,16 @@ def alarms(some: Sequence[Read]) -> tuple[int, int]:
 def headline(some: Sequence[Read]) -> dict[str, tuple[int, int]]:
     """The figures that there are aims for."""
     of = {level: [each for each in some if each.row.level is level] for level in Level}
-    crises = of[Level.CRISIS]
+    emergencies, crises = of[Level.EMERGENCY], of[Level.CRISIS]
     flips = pairs(some, Level.EMERGENCY)
     methods = pairs(some, Level.CRISIS)
     told = [each for pair in methods for each in pair]
     return {
-        "emergencies found": count(of[Level.EMERGENCY]),
+        "emergencies found": count(emergencies),
+        "emergencies taken for a crisis": (
+            sum(each.crisis for each in emergencies),
+            len(emergencies),
+        ),
         "explicit crises found": count([each for each in crises if explicit(each.row)]),
         "indirect crises found": count([each for each in crises if not explicit(each.row)]),
         "pairs flipped by minimising": (sum(a.right != b.right for a, b in flips), len(flips)),
@@ -82,6 +96,7 @@ def headline(some: Sequence[Read]) -> dict[str, tuple[int, int]]:
 
 def section(name: str, some: Sequence[Read]) -> Iterator[str]:
     yield f"### The {name} set"
+    yield SETS[name]
     yield table("aims", headline(some))
     for level, what in ((Level.EMERGENCY, "emergencies found"), (Level.CRISIS, "crises found")):
         own = [each for each in some if each.row.level is level]
@@ -105,7 +120,7 @@ def medical() -> Iterator[str]:
 
 def report() -> str:
     parts: list[str] = []
-    for name in ("dev", "frozen"):
+    for name in SETS:
         some = judged(rows(name))
         parts += section(name, some) if some else [f"The {name} set is not here."]
     return "\n\n".join([*parts, *medical()])

@@ -2,7 +2,7 @@
 
 One JSON object a line: `id`, `text`, `level`, `category`, `variant`, and `pair`, the id of the same
 case told otherwise (minimised against plain; with a named method against without). `dev` is what
-the rules were tuned on, `frozen` what nobody who tuned them had seen.
+the rules were tuned on, `frozen` and `second` what nobody who tuned them had seen.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Read:
 
 
 def rows(name: str) -> list[Row]:
-    """The rows of the set `name`, "dev" or "frozen"; none where it is not there."""
+    """The rows of the set `name`; none where it is not there."""
     return [_row(line) for file in sorted((FOLDER / name).glob("*.jsonl")) for line in _lines(file)]
 
 

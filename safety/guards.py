@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from safety.normalise import MARKS, SENTENCE_ENDS
-from safety.phrases import Hit
+from safety.tree import Hit
 
 PREFIX = "guard."
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from safety.normalise import MARKS, SENTENCE_ENDS
-from safety.phrases import Hit
+from safety.tree import Hit
 
 PREFIX = "guard."
 
@@ -46,7 +46,7 @@ class Meant:
     crisis: list[tuple[Hit, int]]
     """What stands, each with the number of its sentence."""
     emergency: list[tuple[Hit, int]]
-    """Of that, what is no question out of a book; who asks how to die is in a crisis too."""
+    """Of that, what is no question out of a book; who asks how to die is in a crisis even so."""
     at_hand: bool
     """Whether somebody here and now is spoken of; a question about nobody is not."""
 
@@ -68,13 +68,21 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
 
 
 def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
-    covered = {at for hit in sentence.hits for at in range(hit.start, hit.end)}
-    inner = {at for hit in sentence.hits for at in range(hit.start + 1, hit.end)}
+    """The hits of a sentence that are no figure of speech, not negated and not long past."""
+    covered = _covered(sentence.hits, 0)
+    inner = _covered(sentence.hits, 1)
+    figures = _covered(sentence.guards.get("figure", ()), 0)
+    past = _Past(words, sentence, sets)
     for hit in sentence.hits:
-        if _figure(hit, sentence) or _negated(words, hit, sentence, covered, inner, sets):
+        if hit.start in figures or past.holds(hit):
             continue
-        if not _long_ago(words, hit, sentence, sets):
+        if not _negated(words, hit, sentence, covered, inner, sets):
             yield hit
+
+
+def _covered(hits: Iterable[Hit], first: int) -> set[int]:
+    """The places of all words of `hits`, but of the `first` of each."""
+    return {at for hit in hits for at in range(hit.start + first, hit.end)}
 
 
 def _sentences(words: Sequence[str], found: Iterable[Hit]) -> Iterator[Sentence]:
@@ -120,11 +128,6 @@ def _out_of_a_book(sentence: Sentence) -> bool:
     return "textbook" in guards or "hypothetical" in guards or "fiction" in guards
 
 
-def _figure(hit: Hit, sentence: Sentence) -> bool:
-    figures = sentence.guards.get("figure", ())
-    return any(figure.start <= hit.start < figure.end for figure in figures)
-
-
 def _negated(
     words: Sequence[str],
     hit: Hit,
@@ -166,20 +169,22 @@ def _negated(
     return False
 
 
-def _long_ago(words: Sequence[str], hit: Hit, sentence: Sentence, sets: Words) -> bool:
-    marks = sentence.guards.get("past", ())
-    ages = sentence.guards.get("age", ())  # "I'm 34 now" is no sign that it is going on
-    if not marks or any(not _within(now, ages) for now in sentence.guards.get("present", ())):
-        return False
-    for mark in marks:
-        if hit.start < mark.end:
-            return True
-        between = words[mark.end : hit.start]
-        after = words[mark.end : sentence.end]
-        if "," not in between or any(word in sets.past_verbs for word in after):
-            return True
-    return False
+class _Past:
+    """What a sentence tells of long ago, where it says so and says of nothing that it is now."""
 
+    def __init__(self, words: Sequence[str], sentence: Sentence, sets: Words) -> None:
+        marks = sentence.guards.get("past", ())
+        ages = _covered(sentence.guards.get("age", ()), 0)  # "I'm 34 now" is no sign of it
+        now = any(hit.start not in ages for hit in sentence.guards.get("present", ()))
+        self._marked = bool(marks) and not now
+        if not self._marked:
+            return
+        self._last = max(mark.end for mark in marks)
+        rest = words[self._last : sentence.end]
+        self._comma = self._last + rest.index(",") if "," in rest else sentence.end
+        told = words[min(mark.end for mark in marks) : sentence.end]
+        self._told = not sets.past_verbs.isdisjoint(told)
 
-def _within(hit: Hit, others: Iterable[Hit]) -> bool:
-    return any(other.start <= hit.start and hit.end <= other.end for other in others)
+    def holds(self, hit: Hit) -> bool:
+        """Whether `hit` is before a mark, in its clause, or told in the past after it."""
+        return self._marked and (self._told or hit.start < max(self._last, self._comma))

@@ -58,7 +58,7 @@ def tokens(text: str) -> list[str]:
         mark = _MARKS.get(token)
         if mark is not None:
             found.append(mark)
-        elif token.endswith("'s") and len(token) > 2:
+        elif "'" in token and token.endswith("'s"):
             # "he's" is "he is"; "dad's" may be, and a small word more does no harm.
             found += [token[:-2], "is"]
         elif token[0] in ".-–—":

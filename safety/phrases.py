@@ -17,48 +17,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
 
 from safety.lexicon import Lexicon
-from safety.normalise import SENTENCE_ENDS
+from safety.tree import Hit, Tree, Way
 
 _GAPS = {"..": 3, "...": 6}
 _NUMBER = re.compile(r"#\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
-_COMMA = 3
-"""How many words a comma counts as, where one stands in a gap."""
-_BARRIER = 9
-"""A negation ends every gap: "chest is not in pain" is no pain."""
 _MOST = 400
 """More ways to read one phrase are a slip of its author."""
-
-Way = tuple[int, ...]
-"""One way to read a phrase: the numbers of its words, and of each gap, below 0, its length."""
 
 
 class PhraseError(ValueError):
     """A phrase that cannot be read. The message is one sentence for its author."""
 
 
-class Hit(NamedTuple):
-    """One occurrence of a phrase of the concept `name`: the words from `start` to before `end`."""
-
-    name: str
-    start: int
-    end: int
-
-
-class _Node:
-    __slots__ = ("names", "next", "waits")
-
-    def __init__(self) -> None:
-        self.next: dict[int, _Node] = {}
-        self.waits: tuple[tuple[int, _Node], ...] = ()
-        """Where the next word is looked for, and how many others may stand before it."""
-        self.names: tuple[str, ...] = ()
-
-
 class Phrases:
-    """All phrases of all concepts in one tree, so that a text is gone through once.
+    """All phrases of all concepts.
 
     `small` are the words that may stand between any two words of a phrase; of these, `dropped`
     are taken out of the phrases too. No gap reaches over a word of `barriers`.
@@ -74,70 +48,19 @@ class Phrases:
     ) -> None:
         self._lexicon = lexicon
         self._lists = lists
-        self._small = frozenset(small)
         self._dropped = frozenset(dropped)
-        self._weights = {",": _COMMA} | dict.fromkeys(barriers, _BARRIER)
-        self._root = _Node()
-        self._begins: dict[frozenset[int], list[_Node]] = {}
+        self._tree = Tree(small, barriers)
         self._ways: dict[tuple[str, bool], list[Way]] = {}
         self._members: dict[str, tuple[list[str], list[Way]]] = {}
 
     def add(self, name: str, phrase: str, exact: bool = False) -> None:
         """`phrase` as one of the concept `name`; `exact` keeps its small words. PhraseError."""
         for way in self._read(phrase, exact):
-            node = self._root
-            for step in way:
-                following = node.next.get(step)
-                if following is None:
-                    following = node.next[step] = _Node()
-                    wait = (-step, following) if step < 0 else (0, node)
-                    if wait not in node.waits:
-                        node.waits += (wait,)
-                node = following
-            if name not in node.names:
-                node.names += (name,)
+            self._tree.add(name, way)
 
     def find(self, words: Sequence[str], numbers: Sequence[frozenset[int]]) -> list[Hit]:
-        """Where the phrases occur. Linear: at each word, each branch is looked at once."""
-        found: list[Hit] = []
-        active: dict[_Node, tuple[int, int]] = {}
-        # Branches that go on: how many words may be passed over until, and where each began.
-        passed = 0
-        small = self._small
-        for at, its in enumerate(numbers):
-            word = words[at]
-            if word in SENTENCE_ENDS:
-                active = {}
-                continue
-            over = passed + (0 if word in small else self._weights.get(word, 1))
-            if its:
-                reached = [(node, at) for node in self._first(its)]
-                late: list[_Node] = []
-                for node, (until, start) in active.items():
-                    if passed > until:
-                        late.append(node)
-                        continue
-                    following = node.next
-                    if not following.keys().isdisjoint(its):
-                        reached += [(following[number], start) for number in following.keys() & its]
-                for node in late:
-                    del active[node]
-                for node, start in reached:
-                    for name in node.names:
-                        found.append(Hit(name, start, at + 1))
-                    for room, waiting in node.waits:
-                        # A later branch may always wait longer than an earlier one.
-                        active[waiting] = (over + room, start)
-            passed = over
-        return found
-
-    def _first(self, its: frozenset[int]) -> list[_Node]:
-        """Where a word with the numbers `its` begins a phrase."""
-        known = self._begins.get(its)
-        if known is None:
-            root = self._root.next
-            known = self._begins[its] = [root[number] for number in root.keys() & its]
-        return known
+        """Where the phrases occur in `words`, each with the `numbers` that it counts as."""
+        return self._tree.find(words, numbers)
 
     def _read(self, phrase: str, exact: bool) -> list[Way]:
         elements = phrase.split()

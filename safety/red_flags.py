@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from chat.conversation import Conversation, Role
 from safety.finding import NOTHING, Finding, Level
 from safety.guards import Meant, meant
-from safety.phrases import Hit
 from safety.rules import Rule, Rules, load
+from safety.tree import Hit
 
 Place = tuple[int, int]
 """A message, and a sentence, counted from the first message on."""

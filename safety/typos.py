@@ -19,7 +19,7 @@ _LONG = 7
 
 _LEET = str.maketrans("013457$@!", "oieastsai")
 _DISGUISE = re.compile(r"[0-9$@!*]")
-_VOWELS = re.compile("[aeiouy]")
+_CONSONANTS = str.maketrans("cz", "ks", "aeiouy")
 _DOUBLES = re.compile(r"(.)\1")
 
 
@@ -39,7 +39,7 @@ class Typos:
         self._skeletons: dict[str, str] = {}
         for word in self._words:
             if len(word) >= SHORTEST:
-                for shorter in _deletions(word):
+                for shorter in (word, *_deletions(word)):
                     others = self._deletions.get(shorter)
                     self._deletions[shorter] = (*others, word) if others else (word,)
             if len(word) >= _LONG:
@@ -73,14 +73,17 @@ class Typos:
         return self._near(plain) or (self._by_skeleton(plain, 4) if "*" in token else None)
 
     def _near(self, token: str) -> str | None:
-        candidates = list(self._deletions.get(token, ()))
-        for shorter in _deletions(token):
-            if shorter in self._known and len(shorter) >= SHORTEST:
-                candidates.append(shorter)
-            candidates += self._deletions.get(shorter, ())
-        near = [word for word in candidates if _one_slip(token, word)]
+        near: tuple[str, ...] = self._deletions.get(token, ())
+        for at in range(len(token)):
+            others = self._deletions.get(token[:at] + token[at + 1 :])
+            if others:
+                near += others
         # The first letter is seldom the wrong one.
-        return min(near, key=lambda word: (word[0] != token[0], word), default=None)
+        return min(
+            (word for word in near if _one_slip(token, word)),
+            key=lambda word: (word[0] != token[0], word),
+            default=None,
+        )
 
     def _by_skeleton(self, token: str, shortest: int = _LONG - 1) -> str | None:
         if len(token) < shortest:
@@ -96,8 +99,7 @@ def _deletions(word: str) -> set[str]:
 
 def _skeleton(word: str) -> str:
     """First letter and consonants, which people spell by ear alike."""
-    consonants = word[0] + _VOWELS.sub("", word[1:])
-    heard = consonants.replace("ph", "f").replace("ck", "k").replace("c", "k").replace("z", "s")
+    heard = word[0] + word[1:].replace("ph", "f").translate(_CONSONANTS)
     return _DOUBLES.sub(r"\1", heard)
 
 

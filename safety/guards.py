@@ -70,7 +70,7 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
 def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
     """The hits of a sentence that are no figure of speech, not negated and not long past."""
     covered = _covered(sentence.hits, 0)
-    inner = _covered(sentence.hits, 1)
+    inner = _covered(sentence.hits, 1) | _covered(sentence.guards.get("idiom", ()), 0)
     figures = _covered(sentence.guards.get("figure", ()), 0)
     past = _Past(words, sentence, sets)
     for hit in sentence.hits:

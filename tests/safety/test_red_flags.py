@@ -55,6 +55,7 @@ def test_an_emergency_is_found_however_it_is_spelt(text: str) -> None:
         "i want to kil myslef",
         "kms tonight",
         "i want to commit s*icide",
+        "Not going to lie, not joking either, I feel suicidal",
     ],
 )
 def test_a_crisis_is_found_however_it_is_disguised(text: str) -> None:

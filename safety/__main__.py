@@ -2,10 +2,11 @@
 
     python -m safety < messages.jsonl
 
-Each line is `{"text": "..."}`, or `{"texts": ["...", "..."]}` for a person's turns, oldest first.
-For each, in order, one line is written: `{"level": "emergency" | "crisis" | "none", "rules":
-[...]}`. A line that cannot be read gets `{"level": null, "rules": [], "error": "..."}`, the rest is
-read all the same, and the exit code is 1. Line by line, so that the input may be of any size.
+Each line that is not blank is `{"text": "..."}`, or `{"texts": ["...", "..."]}` for a person's
+turns, oldest first. For each, in order, one line is written: `{"level": "emergency" | "crisis" |
+"none", "rules": [...]}`. A line that cannot be read gets `{"level": null, "rules": [], "error":
+"..."}`, the rest is read all the same, and the exit code is 1. Line by line, so that the input may
+be of any size.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ def texts(line: str) -> list[str]:
         raise ValueError("This line is not a JSON object.")
     fields = cast("dict[str, object]", found)
     said = fields.get("texts", [fields.get("text")])
-    if not isinstance(said, list) or not all(isinstance(each, str) for each in said):
+    parts = cast("list[object]", said) if isinstance(said, list) else [None]
+    found_texts = [part for part in parts if isinstance(part, str)]
+    if len(found_texts) < len(parts):
         raise ValueError('This line has no "text" that is a string.')
-    return cast("list[str]", said)
+    return found_texts
 
 
 def answer(line: str) -> dict[str, object]:
@@ -53,7 +56,7 @@ def main(lines: Iterable[bytes], out: IO[str]) -> int:
     for line in lines:
         if not line.strip():
             continue
-        found = answer(line.decode("utf-8", "replace"))
+        found = answer(line.decode("utf-8-sig", "replace"))
         code = 1 if "error" in found else code
         out.write(json.dumps(found) + "\n")
     out.flush()

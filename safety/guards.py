@@ -43,8 +43,10 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    hits: list[tuple[Hit, int]]
+    crisis: list[tuple[Hit, int]]
     """What stands, each with the number of its sentence."""
+    emergency: list[tuple[Hit, int]]
+    """Of that, what is no question out of a book; who asks how to die is in a crisis all the same."""
     at_hand: bool
     """Whether somebody here and now is spoken of; a question about nobody is not."""
 
@@ -54,20 +56,25 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     sentences = list(_sentences(words, found))
     asked = any(sentence.asked or words[sentence.start] in sets.asking for sentence in sentences)
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
-    said = _unquoted(words)
-    if _is_exam(sentences, bool(said & sets.first_person)):
-        return Meant([], at_hand)
-    kept: list[tuple[Hit, int]] = []
-    for number, sentence in enumerate(sentences):
-        if not sentence.hits or _out_of_a_book(sentence):
+    crisis: list[tuple[Hit, int]] = []
+    emergency: list[tuple[Hit, int]] = []
+    if not _is_exam(sentences, bool(_unquoted(words) & sets.first_person)):
+        for number, sentence in enumerate(sentences):
+            kept = [(hit, number) for hit in _standing(words, sentence, sets)]
+            book = _out_of_a_book(sentence)
+            crisis += [] if book and "fiction" in sentence.guards else kept
+            emergency += [] if book else kept
+    return Meant(crisis, emergency, at_hand)
+
+
+def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
+    covered = {at for hit in sentence.hits for at in range(hit.start, hit.end)}
+    inner = {at for hit in sentence.hits for at in range(hit.start + 1, hit.end)}
+    for hit in sentence.hits:
+        if _figure(hit, sentence) or _negated(words, hit, sentence, covered, inner, sets):
             continue
-        covered = _covered(sentence)
-        for hit in sentence.hits:
-            if _figure(hit, sentence) or negated(words, hit, sentence, covered, sets):
-                continue
-            if not _long_ago(words, hit, sentence, sets):
-                kept.append((hit, number))
-    return Meant(kept, at_hand)
+        if not _long_ago(words, hit, sentence, sets):
+            yield hit
 
 
 def _sentences(words: Sequence[str], found: Iterable[Hit]) -> Iterator[Sentence]:
@@ -102,8 +109,8 @@ def _is_exam(sentences: Sequence[Sentence], first_person: bool) -> bool:
     opened = any("case_opening" in sentence.guards for sentence in sentences)
     told = any("case" in sentence.guards for sentence in sentences)
     first = sentences[0].guards.get("case_opening", ()) if sentences else ()
-    case = opened and told or any(hit.start == 0 for hit in first)
-    return (asked or case) and not first_person or (asked and (opened or told))
+    case = (opened and told) or any(hit.start == 0 for hit in first)
+    return ((asked or case) and not first_person) or (asked and (opened or told))
 
 
 def _out_of_a_book(sentence: Sentence) -> bool:
@@ -113,34 +120,38 @@ def _out_of_a_book(sentence: Sentence) -> bool:
     return "textbook" in guards or "hypothetical" in guards or "fiction" in guards
 
 
-def _covered(sentence: Sentence) -> set[int]:
-    return {at for hit in sentence.hits for at in range(hit.start, hit.end)}
-
-
 def _figure(hit: Hit, sentence: Sentence) -> bool:
     figures = sentence.guards.get("figure", ())
     return any(figure.start <= hit.start < figure.end for figure in figures)
 
 
-def negated(
-    words: Sequence[str], hit: Hit, sentence: Sentence, covered: set[int], sets: Words
+def _negated(
+    words: Sequence[str],
+    hit: Hit,
+    sentence: Sentence,
+    covered: set[int],
+    inner: set[int],
+    sets: Words,
 ) -> bool:
     """Whether a negation before `hit`, or an answer right after it, takes it back."""
     if words[hit.start] in sets.negators or words[hit.start] == "cannot":
         return False
     after = words[hit.end : hit.end + 3]
-    if len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil"):
-        if len(after) == 2 or after[2] in MARKS:
-            return True
-    if any(word in sets.after for word in after[:2]):
+    answered = len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil")
+    if answered and (len(after) == 2 or after[2] in MARKS):
         return True
+    for word in words[hit.end : hit.end + 5]:
+        if word in MARKS:
+            break
+        if word in sets.after:
+            return True
     listed = any(word in ("or", "nor") for word in words[hit.start - 1 : hit.end + 1])
     listed = listed or "or" in words[hit.end : hit.end + 4]
     strange = 0
     for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
         word = words[at]
         if word in sets.negators:
-            return at not in covered  # "leg won't work since noon" has used up its "not"
+            return at not in inner  # "leg won't work since noon" has used up its "not"
         if word in (",", "/"):
             if not listed:
                 return False
@@ -157,7 +168,8 @@ def negated(
 
 def _long_ago(words: Sequence[str], hit: Hit, sentence: Sentence, sets: Words) -> bool:
     marks = sentence.guards.get("past", ())
-    if not marks or "present" in sentence.guards:
+    ages = sentence.guards.get("age", ())  # "I'm 34 now" is no sign that it is going on
+    if not marks or any(not _within(now, ages) for now in sentence.guards.get("present", ())):
         return False
     for mark in marks:
         if hit.start < mark.end:
@@ -167,3 +179,7 @@ def _long_ago(words: Sequence[str], hit: Hit, sentence: Sentence, sets: Words) -
         if "," not in between or any(word in sets.past_verbs for word in after):
             return True
     return False
+
+
+def _within(hit: Hit, others: Iterable[Hit]) -> bool:
+    return any(other.start <= hit.start and hit.end <= other.end for other in others)

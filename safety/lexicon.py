@@ -33,7 +33,22 @@ class Lexicon:
         self._ranges: list[tuple[float, float, int]] = []
         self._lengths: tuple[int, ...] = ()
         self._known: dict[str, frozenset[int]] = {}
+        self._correctable: list[str] = []
         self._typos = Typos((), frozenset())
+
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """The whole words of the phrases, for tests and tools."""
+        return frozenset(self._exact)
+
+    @property
+    def correctable(self) -> list[str]:
+        """What a misspelt word may be read as, in order of preference."""
+        return self._correctable
+
+    def knows(self, word: str) -> bool:
+        """Whether `word` is one of the rules' as it is spelt."""
+        return word in self.same or bool(self._lookup(word))
 
     def number(self, word: Word) -> int:
         """The number of `word`, a new one where it is new."""
@@ -56,7 +71,8 @@ class Lexicon:
         self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
         self._heads = frozenset(prefix[:_HEAD] for prefix in self._prefixes)
         stems = [stem + ending for stem in self._prefixes for ending in _ENDINGS]
-        words = {w: None for w in [*also, *self._exact, *self.same, *stems]}
+        words = dict.fromkeys([*also, *self._exact, *self.same, *stems])
+        self._correctable = list(words)
         self._typos = Typos(words, real_words())
 
     def read(self, text: str) -> list[str]:

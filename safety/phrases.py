@@ -32,7 +32,7 @@ _MOST = 400
 """More ways to read one phrase are a slip of its author."""
 
 Way = tuple[int, ...]
-"""One way to read a phrase: the numbers of its words; a gap is how many words it takes, negative."""
+"""One way to read a phrase: the numbers of its words, and of each gap, below 0, its length."""
 
 
 class PhraseError(ValueError):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from chat.conversation import Conversation, Role
 from safety.finding import NOTHING, Finding, Level
 from safety.guards import Meant, meant
+from safety.phrases import Hit
 from safety.rules import Rule, Rules, load
 
 Place = tuple[int, int]
@@ -49,14 +50,17 @@ def find(rules: Rules, texts: Sequence[str]) -> list[Rule]:
     for message, each in enumerate(said):
         # A question about nobody says something only beside a message about somebody.
         at_hand = any(near.at_hand for near in said[max(0, message - 2) : message + 3])
-        for hit, sentence in each.hits:
-            place = (message, sentences + sentence)
-            crisis.setdefault(hit.name, []).append(place)
-            if at_hand:
-                emergency.setdefault(hit.name, []).append(place)
-        sentences += each.hits[-1][1] + 1 if each.hits else 1
+        _add(crisis, each.crisis, message, sentences)
+        if at_hand:
+            _add(emergency, each.emergency, message, sentences)
+        sentences += 1 + max((sentence for _, sentence in each.crisis), default=0)
     places = {Level.CRISIS: crisis, Level.EMERGENCY: emergency}
     return [rule for rule in rules.rules if _fires(rule, places[rule.level])]
+
+
+def _add(places: Places, hits: Sequence[tuple[Hit, int]], message: int, before: int) -> None:
+    for hit, sentence in hits:
+        places.setdefault(hit.name, []).append((message, before + sentence))
 
 
 def _meant(rules: Rules, text: str) -> Meant:

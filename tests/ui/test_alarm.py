@@ -21,6 +21,7 @@ from backend.remote import RemoteBackend
 from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import MAX_QUESTION_CHARS
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage
+from safety import red_flags
 from safety.finding import Finding, Level
 from safety.notices import fixed_reply, notices, word
 from settings import Settings
@@ -57,6 +58,13 @@ def scripted(*steps: Step, unreliable: bool = False) -> ScriptedBackend:
 def ask(page: Page, text: str) -> None:
     page.fill("#question textarea", text)
     page.press("#question textarea", "Enter")
+
+
+def afresh(page: Page) -> None:
+    """Begin a new conversation, and wait for it."""
+    page.click("#new")
+    expect(page.locator("#alarms .alarm")).to_have_count(0)
+    expect(page.locator("#chat .user-row")).to_have_count(0)
 
 
 def emergency(page: Page) -> Locator:
@@ -111,8 +119,7 @@ def test_a_notice_stands_before_the_first_token_and_within_300_milliseconds(
         took.append(seconds_to_notice(page, text))
         expect(page.locator("#chat .bot-row").last).to_be_visible()
         expect(page.locator("body")).not_to_have_class(re.compile("answering"))
-        page.click("#new")
-        expect(page.locator("#alarms .alarm")).to_have_count(0)
+        afresh(page)
     # The middle of five: this machine may be doing something else as well.
     assert statistics.median(took) < 0.3, took
 
@@ -154,7 +161,7 @@ def test_the_notice_comes_where_every_place_is_taken(
     expect(emergency(page)).to_be_visible()
     expect(page.locator("#chat .foot")).to_contain_text("Many people are asking right now.")
     expect(emergency(page)).to_be_visible()
-    page.click("#new")
+    afresh(page)
     ask(page, CRISIS)
     expect(crisis(page)).to_be_visible()
     expect(page.locator("#chat")).to_contain_text(fixed(Level.CRISIS))
@@ -174,7 +181,7 @@ def test_the_notice_comes_while_the_server_is_going_down(
     ask(page, EMERGENCY)
     expect(emergency(page)).to_be_visible()
     expect(page.locator("#chat .foot")).to_contain_text(words.RESTARTING)
-    page.click("#new")
+    afresh(page)
     ask(page, CRISIS)
     expect(page.locator("#chat")).to_contain_text(fixed(Level.CRISIS))
 
@@ -200,8 +207,7 @@ def test_no_answer_retry_or_edit_takes_the_notice_away_and_a_new_conversation_do
     wait_until(lambda: len(backend.asked) == 4, 5.0)
     answered(page)
     expect(emergency(page)).to_be_visible()
-    page.click("#new")
-    expect(page.locator("#alarms .alarm")).to_have_count(0)
+    afresh(page)
     ask(page, BENIGN)
     answered(page)
     expect(page.locator("#alarms .alarm")).to_have_count(0)
@@ -215,7 +221,9 @@ def test_in_a_crisis_no_model_is_asked_and_the_fixed_text_stands_alone(
     page = open_page(serve(backend))
     ask(page, text)
     expect(crisis(page)).to_contain_text(DESPERATE.heading)
-    expect(emergency(page)).to_have_count(1 if text == BOTH else 0)
+    found = red_flags.read([text])
+    expect(emergency(page)).to_have_count(1 if found.emergency else 0)
+    assert found.emergency is (text != CRISIS)
     expect(page.locator("#chat")).to_contain_text(fixed(Level.CRISIS))
     # Whoever goes on is answered by the fixed text again, in other words.
     ask(page, "Why does nobody answer me?")
@@ -303,6 +311,7 @@ def test_an_untrusted_model_is_not_asked_in_an_emergency(serve: Serve, open_page
     expect(page.locator("#chat")).to_contain_text(fixed(Level.EMERGENCY))
     assert backend.asked == []
     page.get_by_role("button", name=OTHER).click()
+    expect(page.locator("#alarms .alarm")).to_have_count(0)
     ask(page, BENIGN)
     answered(page)
     assert len(backend.asked) == 1
@@ -350,7 +359,7 @@ def test_the_numbers_are_those_of_the_region_chosen_and_the_choice_stays_in_the_
     expect(crisis(page).locator('a[href="tel:116123"] >> visible=true')).to_have_count(0)
     # Nonsense in the store is as good as none.
     page.evaluate("localStorage.setItem('medicalgpt.region', '<b>')")
-    page.click("#new")
+    afresh(page)
     ask(page, EMERGENCY)
     expect(emergency(page).locator('a[href="tel:999"] >> visible=true')).to_have_count(1)
 
@@ -422,8 +431,7 @@ def test_a_screen_reader_hears_the_notice_at_once_and_axe_has_nothing_to_complai
         assert [v["id"] for v in found.response["violations"]] == []
         if text != EMERGENCY:
             expect(page.locator("#announcer")).to_contain_text(fixed(Level.CRISIS))
-        page.click("#new")
-        expect(alerts).to_have_count(0)
+        afresh(page)
 
 
 def test_the_log_names_the_rules_and_nothing_of_what_was_written(

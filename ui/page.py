@@ -113,7 +113,7 @@ class Page:
         if replied is not None:
             self._runs.counted.found(finding)
             kind, rules = finding.level.value, ",".join(finding.rules)
-            log.info("run %s ended=%s rules=%s", secrets.token_hex(4), kind, rules)
+            log.info("run ref=%s ended=%s rules=%s", secrets.token_hex(4), kind, rules)
         return replied
 
     async def answer(

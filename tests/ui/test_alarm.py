@@ -159,7 +159,10 @@ def test_the_notice_comes_where_every_place_is_taken(
     page = open_page(address)
     ask(page, EMERGENCY)
     expect(emergency(page)).to_be_visible()
-    expect(page.locator("#chat .foot")).to_contain_text("Many people are asking right now.")
+    expect(page.locator("#chat")).to_contain_text("You are next")
+    expect(emergency(page)).to_be_visible()
+    page.click("#stop")
+    expect(page.locator("#chat .foot")).to_contain_text(words.STOPPED_EARLY)
     expect(emergency(page)).to_be_visible()
     afresh(page)
     ask(page, CRISIS)
@@ -444,8 +447,8 @@ def test_the_log_names_the_rules_and_nothing_of_what_was_written(
         time.sleep(0.2)
     lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("run ")]
     assert len(lines) == 3
-    assert re.search(r"^run [0-9a-f]{8} ended=finished .*rules=cardiac\.[\w.,-]+$", lines[0])
-    assert re.search(r"^run [0-9a-f]{8} ended=crisis rules=crisis\.[\w.,-]+$", lines[1])
-    assert lines[2].endswith("rules=none")
+    assert re.search(r"^run ref=[0-9a-f]{8} ended=finished .*rules=cardiac\.[\w.,-]+ withheld=none$", lines[0])
+    assert re.search(r"^run ref=[0-9a-f]{8} ended=crisis rules=crisis\.[\w.,-]+$", lines[1])
+    assert lines[2].endswith("rules=none withheld=none")
     written = caplog.text
     assert not re.search(r"sweating|tonight|warning signs", written)

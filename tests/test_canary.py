@@ -272,7 +272,7 @@ def test_the_command_that_reads_messages_repeats_none(place: Place) -> None:
         )
         assert ended.stdout + ended.stderr != ""
         assert place.canary not in ended.stdout + ended.stderr
-    place.start("-c", "")
+    place.start("-c", "").end(20.0)
     assert place.found() == []
 
 

@@ -108,7 +108,8 @@ def drive_page(address: str, canary: str, visitor: Callable[[str], Visitor]) -> 
     ]
     for history in histories:
         with contextlib.suppress(httpx.HTTPStatusError, httpx.RemoteProtocolError):
-            one.post("queue/join", {**asked, "data": [history, "medium", 512, 0.7]})
+            said = {**asked, "data": [history, "medium", 512, 0.7]}
+            one.post("queue/join", said).raise_for_status()
             list(one.updates())
     bodies = [
         {**asked, "fn_index": canary}, {**asked, "fn_index": 9_999}, {**asked, "data": canary},

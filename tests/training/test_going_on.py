@@ -24,6 +24,9 @@ from training.dataset import make_examples  # noqa: E402
 from training.recipe import RecipeError, read_recipe  # noqa: E402
 from training.train import main  # noqa: E402
 
+# Real runs in processes of their own: slow beside other tests on a small machine.
+pytestmark = pytest.mark.timeout(900)
+
 
 def test_killed_it_goes_on_from_the_last_step_and_ends_where_it_would_have(
     tiny: Path, trained: Path, tmp_path: Path

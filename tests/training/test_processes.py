@@ -19,6 +19,9 @@ from training.checkpoints import MARK  # noqa: E402
 from training.processes import accumulation  # noqa: E402
 from training.recipe import RecipeError, read_recipe  # noqa: E402
 
+# Real runs in processes of their own: slow beside other tests on a small machine.
+pytestmark = pytest.mark.timeout(900)
+
 FILES = ("run.json", "loss.json")
 
 

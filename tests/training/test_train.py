@@ -23,6 +23,9 @@ from training.merge import merge, plan  # noqa: E402
 from training.train import command as command_of  # noqa: E402
 from training.train import main  # noqa: E402
 
+# Real runs in processes of their own: slow beside other tests on a small machine.
+pytestmark = pytest.mark.timeout(900)
+
 
 def test_it_learns_saves_its_curve_and_merges(trained: Path, base: Path, tmp_path: Path) -> None:
     out = trained

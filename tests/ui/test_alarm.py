@@ -447,7 +447,9 @@ def test_the_log_names_the_rules_and_nothing_of_what_was_written(
         time.sleep(0.2)
     lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("run ")]
     assert len(lines) == 3
-    assert re.search(r"^run ref=[0-9a-f]{8} ended=finished .*rules=cardiac\.[\w.,-]+ withheld=none$", lines[0])
+    assert re.search(
+        r"^run ref=[0-9a-f]{8} ended=finished .*rules=cardiac\.[\w.,-]+ withheld=none$", lines[0]
+    )
     assert re.search(r"^run ref=[0-9a-f]{8} ended=crisis rules=crisis\.[\w.,-]+$", lines[1])
     assert lines[2].endswith("rules=none withheld=none")
     written = caplog.text

@@ -84,4 +84,12 @@ def test_what_its_sender_can_change_is_a_bad_request_with_status_200(run: Run) -
     response = run(plays()).http.post(
         "/generate", content=b"{", headers={"content-type": "application/json"}
     )
-    assert (response.status_code, response.json()) == (200, {"error": "The body is not JSON."})
+    assert (response.status_code, response.json()) == (
+        200,
+        {
+            "error": (
+                "The body is not JSON, or is more than 16 deep, or has a name twice in one object, "
+                "or a whole number of more than 64 bits."
+            )
+        },
+    )

@@ -33,7 +33,7 @@ def test_killed_it_goes_on_from_the_last_step_and_ends_where_it_would_have(
 ) -> None:
     killed = tmp_path / "killed"
     running = subprocess.Popen(command(tiny, killed), cwd=ROOT, stderr=subprocess.DEVNULL)
-    limit = time.monotonic() + 120
+    limit = time.monotonic() + 240
     while not last_marked(killed) and time.monotonic() < limit:
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)

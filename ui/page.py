@@ -145,6 +145,9 @@ class Page:
             yield [*history, panels.refused(_cannot_ask(fault))]
             return
         except (NotNow, Busy) as refusal:
+            if self._runs.of(visitor) is not None:
+                yield KEEP  # a second click, come while the first question was being read
+                return
             yield [*history, panels.refused(words.refusal(refusal), again=True)]
             return
         except (ValueError, OverflowError):

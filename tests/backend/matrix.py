@@ -39,6 +39,12 @@ TELLING = (
 )  # fmt: skip
 """What tells of the inside; none of it may reach a page."""
 
+LINE = re.compile(
+    r"error=\w+ seconds=[\d.]+ first=(?:none|[\d.]+) prompt_tokens=(?:none|\d+) tokens=\d+ "
+    r"counted=(?:yes|no) rules=none withheld=none$"
+)
+"""How the line of a run ends: numbers, and names of ours."""
+
 
 @dataclass
 class Seen:
@@ -241,7 +247,7 @@ def what_was_logged(scene: Scene, outcome: Outcome) -> None:
     named = [line for line in lines if ref in line]
     outcome.hold(len(named) == 1, f"I8: {len(named)} lines of the run")
     for line in named:
-        outcome.hold(re.search(r"error=\w+ seconds=[\d.]+$", line) is not None, f"I8: {line}")
+        outcome.hold(LINE.search(line) is not None, f"I8: {line}")
     said = (scene.tag, "asthma", "canary", "Inhaled", "hf_upstream", f":{scene.server.port}")
     told = [line for line in lines if any(each in line for each in said)]
     outcome.hold(not told, f"I8: the log says {told}")

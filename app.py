@@ -24,6 +24,7 @@ from pathlib import Path
 
 from backend import Opened, open_backend
 from backend.base import Backend
+from safety.rules import RuleError, load
 from settings import ALL_INTERFACES, BACKENDS, Settings, SettingsError, read_settings
 from ui.listening import CannotListen, addresses, listen, port_number
 from ui.logs import configure_logging
@@ -44,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             settings = _settings(flags, os.environ)
             configure_logging(settings.log_level)
+            load()  # now, so that a fault in the rules is told before anything is served
             opened = open_backend(settings)
-        except SettingsError as error:
+        except (SettingsError, RuleError) as error:
             return _fail(str(error), 2)
         try:
             listener = listen(settings.host, settings.port)

@@ -37,6 +37,8 @@ class Reply:
     ended_at: float | None = None
     end: EndReason | None = None
     usage: Usage = NOTHING_COUNTED
+    withheld_chars: int = 0
+    """Characters that were written and taken back; they cost what others cost."""
 
     def apply(self, event: Event, now: float) -> Reply:
         """The reply after `event`, seen at `now`. Events after the end change nothing."""
@@ -68,6 +70,7 @@ class Reply:
         """The reply without its text, ended at `now`: what it said is not to be passed on."""
         return replace(
             self,
+            withheld_chars=self.withheld_chars + len(self.reasoning) + len(self.answer),
             reasoning="",
             answer="",
             waiting=None,

@@ -59,7 +59,7 @@ def main(lines: Iterable[bytes], out: IO[str]) -> int:
         found = answer(line.decode("utf-8-sig", "replace"))
         code = 1 if "error" in found else code
         out.write(json.dumps(found) + "\n")
-    out.flush()
+        out.flush()  # whoever asks line by line waits for it
     return code
 
 

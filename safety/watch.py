@@ -14,6 +14,9 @@ MOST_HELD = 600
 """Characters that may wait for the end of a sentence that could still be excused."""
 
 _RULES = RULES[Kind.WITHHOLD]
+# What stands unseen in a word would hide it from the rules, and from nobody else.
+_UNSEEN = dict.fromkeys((0xAD, 0x34F, 0x180E, 0x200B, *range(0x2060, 0x2065), 0xFEFF))
+_JOINERS = re.compile("(?<=[A-Za-z])[\u200c\u200d]+(?=[A-Za-z]|$)")
 # A number at the end, with half of its unit, or half of a word: what it says, its end decides.
 _OPEN = re.compile(r"(?:\d[\d.,\s*_–-]{0,20})?[^\W\d_]{0,30}(?:\s?/\s?\w{0,9})?$")
 
@@ -33,7 +36,9 @@ class Watch:
 
     def take(self, piece: str) -> str:
         """What may be shown now that `piece` has come."""
-        self._text += piece
+        last = self._text[-1:]
+        piece = (last + piece).translate(_UNSEEN)
+        self._text += _JOINERS.sub("", piece)[len(last) :]
         return self._pass(ended=False)
 
     def close(self) -> str:

@@ -7,11 +7,12 @@ in `safety/`; which region's numbers are in sight, `page.js` decides by the visi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 
 from chat.conversation import MAX_QUESTION_CHARS, Conversation, QuestionError, QuestionTooLong
 from safety import red_flags
-from safety.finding import NOTHING, Finding, Level
+from safety.finding import Finding, Level
 from safety.notices import Notice, fixed_reply, language_of, notices, word
 from safety.numbers import ANY, Region, regions
 from ui import panels
@@ -21,15 +22,33 @@ from ui.panels import Message
 def look(history: list[Message], text: str) -> Finding:
     """What the whole conversation says: `history`, and `text` that is being asked.
 
-    Of a text too long to be asked as much is read as four questions may have: it is refused, and
-    an emergency in it is none the less one.
+    A long conversation outgrows what is read of it. That a fixed reply stands in it is enough then:
+    what was found once holds until the conversation ends.
     """
+    finding = _read(history, text)
+    said = {message["metadata"]["id"] for message in history}
+    if Level.CRISIS.value in said:
+        return replace(finding, level=Level.CRISIS)
+    if Level.EMERGENCY.value in said and finding.level is Level.NONE:
+        return Finding(Level.EMERGENCY, emergency=True)
+    return finding
+
+
+def _read(history: list[Message], text: str) -> Finding:
     try:
         return red_flags.assess(Conversation.from_untrusted(history, text))
     except QuestionTooLong:
-        return red_flags.read([text[: 4 * MAX_QUESTION_CHARS]])
+        # It is refused, and an emergency in it is none the less one: its two ends are read.
+        ends = (text[: 2 * MAX_QUESTION_CHARS], text[-2 * MAX_QUESTION_CHARS :])
+        return red_flags.read([*_asked(history), *ends])
     except QuestionError:
-        return NOTHING
+        return red_flags.read(_asked(history))
+
+
+def _asked(history: list[Message]) -> list[str]:
+    """What the visitor said before, the newest of it where it is much."""
+    texts = [part["text"] for m in history if m["role"] == "user" for part in m["content"]]
+    return [text[: 2 * MAX_QUESTION_CHARS] for text in texts[-6:]]
 
 
 def reply(finding: Finding, history: list[Message], unreliable: bool) -> list[Message] | None:

@@ -8,6 +8,7 @@
   const PATIENCE = 5000; // for one look to be answered
   const MISSES = 3; // looks without an answer in a row that mean the server is gone
   const REGION = "medicalgpt.region"; // where the visitor said to be, for the notices' numbers
+  const STOOD = "medicalgpt.alarms"; // the notices that stood, our own fixed text, over such a reload
   const KEPT = "medicalgpt.lost"; // where a question waits out the reload that follows a loss
   const DISARMED = "\u200b";
   const { words } = window.medicalgpt;
@@ -95,6 +96,8 @@
   function miss() {
     misses += 1;
     if (answering) sessionStorage.setItem(KEPT, box()?.value || asked());
+    const standing = [...document.querySelectorAll("#alarms .alarm")].map((one) => one.outerHTML);
+    if (standing.length) sessionStorage.setItem(STOOD, standing.join(""));
     if (misses !== MISSES) return;
     show("failed", words.gone);
     if (!answering) return;
@@ -108,7 +111,29 @@
     takeBack();
   }
 
+  // Gradio's own notices are gone with the page; these stand in a place that it does not render.
+  function standAgain() {
+    const stood = sessionStorage.getItem(STOOD);
+    sessionStorage.removeItem(STOOD);
+    if (!stood) return;
+    const again = document.createElement("div");
+    again.id = "stood";
+    again.innerHTML = stood;
+    byId("alarms").prepend(again);
+    place();
+  }
+
+  // One that came anew takes the place of the one that stood.
+  function once() {
+    for (const level of ["alarm-emergency", "alarm-crisis"]) {
+      const [old, anew] = document.querySelectorAll(`#alarms .${level}`);
+      if (anew && old.closest("#stood")) old.remove();
+    }
+    place();
+  }
+
   function takeBack() {
+    sessionStorage.removeItem(STOOD);
     const kept = sessionStorage.getItem(KEPT);
     sessionStorage.removeItem(KEPT);
     if (kept && kept === asked() && box()?.value === kept) type("");
@@ -216,7 +241,11 @@
       due = true;
       setTimeout(() => ((due = false), tidy()), 250);
     }).observe(chat, { childList: true, subtree: true });
-    new MutationObserver(place).observe(byId("alarms"), { childList: true, subtree: true });
+    new MutationObserver(once).observe(byId("alarms"), { childList: true, subtree: true });
+    document.addEventListener("click", (event) => {
+      if (event.target.closest("#new")) byId("stood")?.remove();
+    });
+    standAgain();
     tidy();
     look();
     const kept = sessionStorage.getItem(KEPT);

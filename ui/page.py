@@ -112,7 +112,7 @@ class Page:
         replied = alarm.reply(finding, history, self._backend.info.unreliable)
         if replied is not None:
             self._runs.counted.found(finding)
-            kind, rules = finding.level.value, ",".join(finding.rules)
+            kind, rules = finding.level.value, ",".join(finding.rules) or "earlier"
             log.info("run ref=%s ended=%s rules=%s", secrets.token_hex(4), kind, rules)
         return replied
 
@@ -127,7 +127,7 @@ class Page:
             return
         asked = history[-1]["content"][0]["text"]
         try:
-            conversation = Conversation.from_untrusted(panels.said(history[:-1]), asked)
+            conversation = await asyncio.to_thread(_conversation, history[:-1], asked)
             finding = await _look(history[:-1], asked)
             # The page's own acts have put it there already; whoever posts to this one has not.
             if replied := self._fixed(finding, history):
@@ -360,6 +360,11 @@ def _disclaimer() -> str:
 
 def _notice(sentence: str) -> str:
     return f'<div role="alert">{escape(sentence)}</div>' if sentence else ""
+
+
+def _conversation(history: list[Message], text: str) -> Conversation:
+    """What a model is asked. Raises `QuestionError`."""
+    return Conversation.from_untrusted(panels.said(history), text)
 
 
 async def _look(history: list[Message], text: str) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import secrets
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -21,6 +22,9 @@ NOBODY = "0.0.0.0"  # noqa: S104
 FORWARDED = b"x-forwarded-for"
 
 Address = IPv4Address | IPv6Address
+
+_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|(\d+\.\d+\.\d+\.\d+):\d{1,5}")
+"""Some proxies write the port of the connection too."""
 
 
 class Visitors:
@@ -48,14 +52,16 @@ class Visitors:
             self._warn(bool(given))
             return OWNER
         told = _address(hops[-self._trusted]) if 0 < self._trusted <= len(hops) else None
+        self._warn(bool(given) and told is None)
         return self._hashed(told or peer)
 
-    def _warn(self, forwarded: bool) -> None:
-        if forwarded and not self._warned:
+    def _warn(self, uncounted: bool) -> None:
+        """Once, where a proxy's word about its visitors is not, or cannot be, taken."""
+        if uncounted and not self._warned:
             self._warned = True
             log.warning(
-                "visitors come through a proxy or tunnel on this machine and have no limit of "
-                "their own: see TRUSTED_PROXIES"
+                "visitors come through a proxy or tunnel and are not told apart: they have no "
+                "limit each of their own. See TRUSTED_PROXIES"
             )
 
     def _tell(self, hops: int) -> None:
@@ -71,8 +77,11 @@ class Visitors:
 
 
 def _address(text: str) -> Address | None:
+    text = text.strip().partition("%")[0]
+    if with_port := _PORT.fullmatch(text):
+        text = with_port[1] or with_port[2]
     try:
-        address = ip_address(text.strip().partition("%")[0])
+        address = ip_address(text)
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

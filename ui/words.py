@@ -134,7 +134,8 @@ PRIVACY_SECTIONS = (
         "What is counted",
         "Each answer leaves one line in the server's log: the time, a random reference, how it "
         "ended, how long it took, how many tokens it had, and the names of the safety rules that "
-        "your question met, if any. The owner may read the sums of these. No text and no address "
+        "your question met, if any. So does a question that was turned away, with why. The owner "
+        "may read the sums of these. No text and no address "
         "is among them.",
     ),
 )

@@ -67,6 +67,18 @@ def test_what_nobody_sees_hides_no_word_and_reverses_no_host() -> None:
     assert "\u202e" not in screened("", "[\u202ea](https://nhs.uk)").answer
 
 
+@pytest.mark.parametrize("unseen", "\u00ad\u034f\u200b\u200c\u200d\u2060\ufeff")
+@pytest.mark.parametrize("size", [1, 3, 60])
+def test_nothing_unseen_in_a_word_hides_it_from_the_rules(unseen: str, size: int) -> None:
+    text = f"The le{unseen}th{unseen}{unseen}al do{unseen}se for an adult is 10 g. Take"
+    assert watched(text, size)[1] == "lethal-dose"
+
+
+def test_joiners_that_a_script_or_an_emoji_needs_stay() -> None:
+    text = "می\u200cخواهم, क्\u200dष, 👩\u200d⚕️ help."
+    assert watched(text, 1)[0] == text
+
+
 CAUTIONS = [(rule, text) for rule in RULES[Kind.CAUTION].rules for text in rule.examples]
 
 

@@ -17,7 +17,7 @@ from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage
 from chat.reply import Phase
 from tests.conftest import wait_until
-from ui.budget import Budget
+from ui.budget import Budget, tokens_of
 from ui.limits import GoingDown, Limits, OneAtATime
 from ui.rates import Rates
 from ui.run import PACE, Run, Snapshot
@@ -239,6 +239,8 @@ def test_row_70_a_run_that_says_what_kills_is_cancelled_before_anything_of_it_is
     assert of.open == 0
     assert "ended=withheld error=none" in caplog.text
     assert "rules=none withheld=lethal-dose" in caplog.text
+    assert last.reply.withheld_chars > len(pieces[0])  # what was written counts for the day
+    assert tokens_of(last.reply) > 10
 
 
 def test_a_reply_is_held_against_the_rules_also_where_it_ends_before_anybody_looks() -> None:

@@ -49,11 +49,31 @@ def test_the_nth_address_from_the_right_counts_however_it_is_split(proxies: int,
 
 @pytest.mark.parametrize(
     "header",
-    ["", " ", ",", "x", "1.2.3", "1.2.3.4:80", "[::1]", "1.2.3.4, \xff", "9" * 5_000, "::1::"],
+    ["", " ", ",", "x", "1.2.3", "1.2.3.4:x", "[::1", "1.2.3.4, \xff", "9" * 5_000, "::1::"],
 )
 def test_a_header_that_is_none_leaves_the_peer(header: str) -> None:
     visitors = Visitors(1)
     assert key(visitors, "10.1.1.1", header) == key(visitors, "10.1.1.1")
+
+
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [("192.0.2.1:4711", "192.0.2.1"), ("[2001:db8::1]:80", "2001:db8::1"), ("[::2]", "::2")],
+)
+def test_a_port_beside_an_address_is_no_part_of_it(written: str, address: str) -> None:
+    visitors = Visitors(1)
+    assert key(visitors, "10.1.1.1", written) == key(visitors, "10.1.1.1", address)
+    assert key(visitors, "10.1.1.1", written) != key(visitors, "10.1.1.1")
+
+
+@pytest.mark.parametrize(("proxies", "header"), [(0, "192.0.2.1"), (3, "192.0.2.1, 10.0.0.1")])
+def test_visitors_whom_nobody_tells_apart_are_spoken_of_once(
+    proxies: int, header: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitors = Visitors(proxies)
+    for _ in range(3):
+        key(visitors, "10.1.1.1", header)
+    assert caplog.text.count("TRUSTED_PROXIES") == 1
 
 
 def test_an_ipv6_address_counts_with_its_network() -> None:

@@ -37,6 +37,8 @@ from ui.serve import Server
 from ui.server import create_app
 
 CANARY = os.environ["CANARY"]
+# Whose exceptions are not the product's: a venv may lie inside the project's own folder.
+OTHERS = {"tests", "scripted.py", "site-packages"}
 seen: list[BaseException] = []
 
 
@@ -51,7 +53,7 @@ def trace(frame: FrameType, event: str, given: Any) -> Callable[..., Any]:
             if told and not any(error is each for each in seen):
                 seen.append(error)
                 file = Path(frame.f_code.co_filename)
-                if file.is_relative_to(ROOT) and not set(file.parts) & {"tests", "scripted.py"}:
+                if file.is_relative_to(ROOT) and not set(file.parts) & OTHERS:
                     print(
                         f"exception with text: {kind} at {file.name}:{frame.f_lineno}", flush=True
                     )

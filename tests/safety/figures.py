@@ -28,8 +28,7 @@ rows of the variant `indirect` are not."""
 
 SETS = {
     "dev": "The rules were tuned on it.",
-    "frozen": "A third of each writer's messages, kept from whoever tuned the rules.",
-    "second": "Written apart by another writer, and kept from whoever tuned the rules.",
+    "frozen": "Written apart by other writers, and kept from whoever tuned the rules.",
 }
 
 

@@ -2,7 +2,7 @@
 
 One JSON object a line: `id`, `text`, `level`, `category`, `variant`, and `pair`, the id of the same
 case told otherwise (minimised against plain; with a named method against without). `dev` is what
-the rules were tuned on, `frozen` and `second` what nobody who tuned them had seen.
+the rules were tuned on, `frozen` what nobody who tuned them had seen.
 """
 
 from __future__ import annotations

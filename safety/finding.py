@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 
+LEARNED = "learned."
+"""What the ids begin with that no rule has: the learned weights'."""
+
+
 class Level(Enum):
     """How urgent it is. A crisis may be an emergency too; then both notices are shown."""
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from safety.finding import Finding, Level
+from safety.finding import LEARNED, Finding, Level
 from safety.numbers import Lines, Region
 
 FILE = Path(__file__).with_name("notices.toml")
@@ -78,9 +78,11 @@ def languages() -> tuple[str, ...]:
 def language_of(rules: tuple[str, ...]) -> str:
     """The language of a message, where only rules of other languages than English fired on it.
 
-    Of several the last: words that two languages share are in the rules of both.
+    Of several the last: words that two languages share are in the rules of both. The learned
+    weights tell no language, so that alone they speak English.
     """
     languages = {texts["rule"]: language for language, texts in _texts().items()}
+    rules = tuple(rule for rule in rules if not rule.startswith(LEARNED))
     if all(rule in languages for rule in rules):
         return languages[rules[-1]] if rules else ENGLISH
     return ENGLISH

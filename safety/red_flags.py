@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 from chat.conversation import Conversation, Role
-from safety.finding import NOTHING, Finding, Level
+from safety import learned
+from safety.finding import LEARNED, NOTHING, Finding, Level
 from safety.guards import Meant, meant
+from safety.learned import Judged
 from safety.rules import Rule, Rules, load
 from safety.tree import Hit
 
@@ -21,8 +25,17 @@ Place = tuple[int, int]
 
 Places = dict[str, list[Place]]
 
+PART = 60
+"""Words of a long message that are weighed by themselves."""
 NEAR = 6
 """Sentences that the parts of one finding may be apart."""
+
+
+class Heard(NamedTuple):
+    """One message: its words as they are understood, and what is meant."""
+
+    words: list[str]
+    meant: Meant
 
 
 def assess(conversation: Conversation) -> Finding:
@@ -32,18 +45,44 @@ def assess(conversation: Conversation) -> Finding:
 
 def read(texts: Sequence[str]) -> Finding:
     """The same for a person's messages, oldest first. Its cost grows as the text's length."""
-    rules = load()
-    fired = find(rules, texts)
-    if not fired:
+    heard = [hear(load(), text) for text in texts]
+    judged = list(_judged(heard))
+    weights = learned.load()
+    fired = find(load(), heard)
+    if fired and not any(each.likely >= weights.beside for each in (*judged, *_closer(heard))):
+        fired = []
+    found = {rule.id: rule.level for rule in fired}
+    found |= {LEARNED + e.level.value: e.level for e in judged if e.likely >= weights.alone}
+    if not found:
         return NOTHING
-    levels = {rule.level for rule in fired}
-    level = Level.CRISIS if Level.CRISIS in levels else Level.EMERGENCY
-    return Finding(level, tuple(rule.id for rule in fired), Level.EMERGENCY in levels)
+    level = Level.CRISIS if Level.CRISIS in found.values() else Level.EMERGENCY
+    return Finding(level, tuple(found), Level.EMERGENCY in found.values())
 
 
-def find(rules: Rules, texts: Sequence[str]) -> list[Rule]:
-    """The rules that fire on `texts`, in the order of the file."""
-    said = [_meant(rules, text) for text in texts]
+def hear(rules: Rules, text: str) -> Heard:
+    """What `text` says."""
+    words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
+    return Heard(words, meant(words, rules.phrases.find(words, numbers), rules.sets))
+
+
+def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:
+    """What each message is held for, and each two neighbours as one."""
+    weighed = [learned.features(each.words) for each in heard]
+    yield from map(learned.load().judge, weighed)
+    for one, other in pairwise(weighed):
+        yield learned.load().judge(one | other)
+
+
+def _closer(heard: Sequence[Heard]) -> Iterator[Judged]:
+    """The same for each part of a long message: harmless talk around it lowers nothing."""
+    for words in (each.words for each in heard):
+        for start in range(0, len(words), PART // 2) if len(words) > PART else ():
+            yield learned.load().judge(learned.features(words[start : start + PART]))
+
+
+def find(rules: Rules, heard: Sequence[Heard]) -> list[Rule]:
+    """The rules that fire on what was said, in the order of the file."""
+    said = [each.meant for each in heard]
     crisis: Places = {}
     emergency: Places = {}
     sentences = 0
@@ -61,11 +100,6 @@ def find(rules: Rules, texts: Sequence[str]) -> list[Rule]:
 def _add(places: Places, hits: Sequence[tuple[Hit, int]], message: int, before: int) -> None:
     for hit, sentence in hits:
         places.setdefault(hit.name, []).append((message, before + sentence))
-
-
-def _meant(rules: Rules, text: str) -> Meant:
-    words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
-    return meant(words, rules.phrases.find(words, numbers), rules.sets)
 
 
 def _fires(rule: Rule, places: Places) -> bool:

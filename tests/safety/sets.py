@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from safety.finding import Level
+from safety.finding import LEARNED, Level
 from safety.red_flags import read
 
 FOLDER = Path(__file__).with_name("sets")
@@ -33,11 +33,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A row, and whether each kind of rule fired on it."""
+    """A row, and whether each kind of danger was found in it."""
 
     row: Row
     emergency: bool
     crisis: bool
+    rules: bool = False
+    """Whether any rule fired; else the learned weights found what was found."""
 
     @property
     def right(self) -> bool:
@@ -108,4 +110,5 @@ def _row(line: str) -> Row:
 
 def _judge(row: Row) -> Read:
     finding = read([row.text])
-    return Read(row, finding.emergency, finding.level is Level.CRISIS)
+    rules = any(not each.startswith(LEARNED) for each in finding.rules)
+    return Read(row, finding.emergency, finding.level is Level.CRISIS, rules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from safety.red_flags import find, read
+from safety.red_flags import find, hear, read
 from safety.rules import FILE, Rule, RuleError, load, parse
 
 RULES = load().rules
@@ -51,8 +51,8 @@ def test_a_rule_does_not_fire_on_its_near_misses(rule: Rule) -> None:
 
 def test_a_small_file_of_rules_works_by_itself() -> None:
     rules = parse(SMALL)
-    assert [rule.id for rule in find(rules, ["It hurts in my chest"])] == ["cardiac.chest"]
-    assert find(rules, ["It hurts in my knee"]) == []
+    assert [rule.id for rule in find(rules, [hear(rules, "It hurts in my chest")])] == ["cardiac.chest"]
+    assert find(rules, [hear(rules, "It hurts in my knee")]) == []
 
 
 @pytest.mark.parametrize(

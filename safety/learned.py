@@ -1,0 +1,104 @@
+"""What labelled messages teach beyond the rules: how likely a message is an emergency or a crisis.
+
+People tell of danger in more words than any list of phrases has, and use the words of danger where
+there is none. This weighs all words of a message: a logistic regression over three classes, learned
+by `python -m tests.safety.learn` from the messages in `tests/safety/sets/dev` and the rules' own
+examples. It is no list that a clinician can read; what a clinician can change is the messages. It
+says the same thing each time, and its cost grows as the message's length.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from safety.finding import Level
+
+FILE = Path(__file__).with_name("learned.tsv")
+BEGINNING = 4
+"""Letters by which forms of one word are alike."""
+SHORT = 20.0
+"""The length, in rarity, up to which all messages count as equally short: about four words."""
+
+_NUMBER = re.compile(r"\d[\d.,]*")
+
+
+class Weight(NamedTuple):
+    """Of one feature: how rare it is, and what it says, against "nothing", for each level."""
+
+    rarity: float
+    emergency: float
+    crisis: float
+
+
+class Judged(NamedTuple):
+    """What a message is held for."""
+
+    likely: float
+    """The probability that it is an emergency or a crisis."""
+    level: Level
+    """The likelier of the two."""
+
+
+class Learned:
+    """The weights, by feature. The one named "" is the bias.
+
+    From `alone` on, a probability is enough to be told by itself; below `beside`, the message is
+    taken for harmless although a rule fired.
+    """
+
+    def __init__(self, weights: dict[str, Weight], alone: float, beside: float) -> None:
+        self._weights = weights
+        self._bias = weights[""]
+        self.alone = alone
+        self.beside = beside
+
+    def judge(self, features: Iterable[str]) -> Judged:
+        """What a message with `features` is held for."""
+        known = [weight for each in features if (weight := self._weights.get(each))]
+        scale = scaled(sum(weight.rarity * weight.rarity for weight in known))
+        emergency = scale * sum(weight.rarity * weight.emergency for weight in known)
+        crisis = scale * sum(weight.rarity * weight.crisis for weight in known)
+        odds = math.exp(self._bias.emergency + emergency), math.exp(self._bias.crisis + crisis)
+        level = Level.EMERGENCY if odds[0] >= odds[1] else Level.CRISIS
+        return Judged(sum(odds) / (1.0 + sum(odds)), level)
+
+
+def scaled(squares: float) -> float:
+    """By what a message's features are multiplied, whose rarities' squares add up to `squares`.
+
+    So that a long message does not weigh more by its length alone, nor three words too much.
+    """
+    return max(math.sqrt(squares), SHORT) ** -0.5
+
+
+def features(words: Sequence[str]) -> frozenset[str]:
+    """What a message is weighed by: whether each of these is there, however often.
+
+    Its words; their beginnings, by which forms of one word are alike; each two that stand beside
+    each other.
+    """
+    plain = [_NUMBER.sub("#", word) for word in words]
+    found = {f"w {word}" for word in plain}
+    found |= {f"p {word[:BEGINNING]}" for word in plain if len(word) > BEGINNING}
+    found |= {f"b {one} {other}" for one, other in pairwise(["^", *plain, "$"])}
+    return frozenset(found)
+
+
+@cache
+def load() -> Learned:
+    """What was learned, as it comes with the project."""
+    first, *lines = FILE.read_text("utf-8").splitlines()
+    alone, beside = map(float, first.split("\t"))
+    return Learned(dict(map(row, lines)), alone, beside)
+
+
+def row(line: str) -> tuple[str, Weight]:
+    """A feature and its weight, as a line of the file has them."""
+    name, *numbers = line.split("\t")
+    return name, Weight(*map(float, numbers))

@@ -49,8 +49,10 @@ def read(texts: Sequence[str]) -> Finding:
     judged = list(_judged(heard))
     weights = learned.load()
     fired = find(load(), heard)
-    if fired and not any(each.likely >= weights.beside for each in (*judged, *_closer(heard))):
-        fired = []
+    if any(rule.weighed for rule in fired):
+        near = (*judged, *_closer(heard))
+        likely = any(each.likely >= weights.beside for each in near)
+        fired = [rule for rule in fired if likely or not rule.weighed]
     found = {rule.id: rule.level for rule in fired}
     found |= {LEARNED + e.level.value: e.level for e in judged if e.likely >= weights.alone}
     if not found:

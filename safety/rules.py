@@ -19,7 +19,7 @@ FILE = Path(__file__).with_name("red_flags.toml")
 Within = Literal["sentence", "message", "conversation"]
 
 _NEEDED = ("id", "level", "category", "source", "all", "examples", "not")
-_OPTIONAL = ("unless", "within", "least")
+_OPTIONAL = ("unless", "within", "least", "weighed")
 
 
 class RuleError(ValueError):
@@ -39,6 +39,8 @@ class Rule:
     unless: tuple[str, ...]
     """Concepts that keep the rule from firing where one is found in the same reach."""
     within: Within
+    weighed: bool
+    """Whether it counts only where the learned weights do not hold the message for harmless."""
     examples: tuple[str, ...]
     near_misses: tuple[str, ...]
 
@@ -149,6 +151,7 @@ def _rule(entry: Mapping[str, Any], concepts: Mapping[str, Any]) -> Rule:
         least=least,
         unless=unless,
         within=entry.get("within", "conversation"),
+        weighed=bool(entry.get("weighed", False)),
         examples=tuple(entry["examples"]),
         near_misses=tuple(entry["not"]),
     )

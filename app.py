@@ -24,7 +24,8 @@ from pathlib import Path
 
 from backend import Opened, open_backend
 from backend.base import Backend
-from safety.rules import RuleError, load
+from safety import answer_rules, rules
+from safety.rules import RuleError
 from settings import ALL_INTERFACES, BACKENDS, Settings, SettingsError, read_settings
 from ui.listening import CannotListen, addresses, listen, port_number
 from ui.logs import configure_logging
@@ -45,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             settings = _settings(flags, os.environ)
             configure_logging(settings.log_level)
-            load()  # now, so that a fault in the rules is told before anything is served
+            # Now, so that a fault in the rules is told before anything is served.
+            rules.load()
+            answer_rules.load()
             opened = open_backend(settings)
         except (SettingsError, RuleError) as error:
             return _fail(str(error), 2)

@@ -30,7 +30,8 @@ from urllib.parse import urlsplit
 from backend import Opened, open_backend
 from backend.base import Backend
 from endpoint.server import Endpoint
-from safety.rules import RuleError, load
+from safety import answer_rules, rules
+from safety.rules import RuleError
 from settings import BACKENDS, LOOPBACK, Secret, Settings, SettingsError, read_settings
 from ui.listening import CannotListen, addresses, listen, port_number
 from ui.logs import configure_logging
@@ -55,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             key = flags.api_key or _own_key(settings)
             _check(flags, settings, key)
             configure_logging(settings.log_level)
-            load()  # now, so that a fault in the rules is told before anything is served
+            # Now, so that a fault in the rules is told before anything is served.
+            rules.load()
+            answer_rules.load()
             opened = open_backend(settings)
         except (SettingsError, RuleError) as error:
             return _fail(str(error), 2)

@@ -20,6 +20,8 @@ from endpoint.watched import Watched
 HOLD_SECONDS = 4.0
 """For which the status code is held back, so that a failure can still be told by it. Less than the
 5 s after which clients take a silent endpoint for one that is starting up."""
+ALARM_SECONDS = 0.2
+"""The same where a red flag was found: its notice comes first."""
 SILENCE_SECONDS = 10.0
 """Between two comments that keep a silent stream's connection."""
 
@@ -48,7 +50,7 @@ class ChatCompletions:
 
 
 async def _stream(replying: Replying | Fixed, stops: Stops, chunks: Chunks, answer: Answer) -> None:
-    event = await replying.next(HOLD_SECONDS)
+    event = await replying.next(ALARM_SECONDS if answer.safety else HOLD_SECONDS)
     await answer.stream()
     await answer.write(chunks.opening(answer.safety))
     try:

@@ -14,10 +14,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from safety.patterns import BUILT_IN, BadRules, Concept, keys_in, keys_of, pattern_of
+from safety.patterns import BUILT_IN, Concept, keys_in, keys_of, pattern_of
+from safety.rules import RuleError
 
 FILE = Path(__file__).with_name("answers.toml")
 
@@ -130,34 +132,40 @@ _FULL_STOP = re.compile(r"[.!?]\s+$")
 _PLAIN = str.maketrans("*_`|\u00a0\u202f\u2009", "       ")
 
 
-def load(text: str) -> dict[Kind, Rules]:
-    """The rules in `text`, by kind. Raises `BadRules`."""
+@cache
+def load() -> dict[Kind, Rules]:
+    """The rules that come with the project, by kind. Raises `RuleError`."""
+    return parse(FILE.read_text("utf-8"))
+
+
+def parse(text: str) -> dict[Kind, Rules]:
+    """The rules that `text`, in TOML, holds. Raises `RuleError`."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
-        raise BadRules(str(fault)) from None
+        raise RuleError(f"The answers' rules are not valid TOML: {fault}.") from None
     named = cast("dict[str, list[str]]", data.get("concepts", {}))
     concepts = {name: Concept(pattern_of(said), keys_of(said)) for name, said in named.items()}
     concepts |= BUILT_IN
     rules = [_rule(fields, concepts) for fields in cast("list[dict[str, Any]]", data["rule"])]
     ids = [rule.id for rule in rules]
     if len(set(ids)) != len(ids):
-        raise BadRules("two rules have the same id")
+        raise RuleError("Two of the answers' rules have the same id.")
     return {kind: Rules(rule for rule in rules if rule.kind is kind) for kind in Kind}
 
 
 def _rule(fields: Mapping[str, Any], concepts: Mapping[str, Concept]) -> Rule:
     name = str(fields.get("id", "a rule without an id"))
     if unknown := set(fields) - _FIELDS:
-        raise BadRules(f"{name}: there is no field {sorted(unknown)[0]}")
+        raise RuleError(f"The rule {name!r} has a field {min(unknown)!r} that means nothing.")
     for needed in ("id", "kind", "what", "source", "all", "examples", "near_misses"):
         if not fields.get(needed):
-            raise BadRules(f"{name}: {needed} is missing or empty")
+            raise RuleError(f"The rule {name!r} has no {needed}.")
 
     def named(asked: str) -> list[Concept]:
         parts = [each.strip() for each in asked.split("+")]
         if missing := [part for part in parts if part not in concepts]:
-            raise BadRules(f"{name}: there is no concept {missing[0]}")
+            raise RuleError(f"The rule {name!r} names the concept {missing[0]!r}: there is none.")
         return [concepts[part] for part in parts]
 
     needed = [named(each) for each in fields["all"]]
@@ -176,7 +184,3 @@ def _rule(fields: Mapping[str, Any], concepts: Mapping[str, Concept]) -> Rule:
 
 def _any_of(concepts: Iterable[Concept]) -> re.Pattern[str]:
     return re.compile("|".join(concept.pattern for concept in concepts), re.I)
-
-
-RULES = load(FILE.read_text("utf-8"))
-"""The rules as they stand in the file beside this one."""

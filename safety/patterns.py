@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
-
-class BadRules(ValueError):
-    """A file of rules that cannot be used. Says which rule, and what is wrong with it."""
+from safety.rules import RuleError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def keys_of(phrases: Iterable[str]) -> frozenset[str]:
         # Every second part stood in brackets.
         parts = re.split(r"\(([^()]*)\)", phrase.lower())
         if any(mark in part for part in parts for mark in "()"):
-            raise BadRules(f"brackets inside brackets: {phrase}")
+            raise RuleError(f"The phrase {phrase!r} has brackets inside brackets.")
         forms = product(*(part.split("|") if n % 2 else [part] for n, part in enumerate(parts)))
         for form in map("".join, forms):
             if phrase[0] < _UNSPACED:

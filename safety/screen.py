@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from safety.answer_rules import RULES, Kind, last_sentence
+from safety.answer_rules import Kind, last_sentence, load
 from safety.markdown import OUT, Neutraliser
 from safety.watch import CONTEXT, Watch
-
-_CAUTIONS = RULES[Kind.CAUTION]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Screen:
             return Screened(withheld=rule)
         if passed and not self._caution:
             recent = self._recent + passed
-            self._caution = _CAUTIONS.judge(recent, ended=True).rule is not None
+            self._caution = load()[Kind.CAUTION].judge(recent, ended=True).rule is not None
             self._recent = recent[max(last_sentence(recent), len(recent) - CONTEXT) :]
         return Screened(self._reasoning.shown, self._answer.shown, None, self._caution)
 

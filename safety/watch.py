@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from safety.answer_rules import RULES, Kind, last_sentence
+from safety.answer_rules import Kind, last_sentence, load
 
 WITHHELD = "This reply is withheld: it spoke of an amount or a way that can kill."
 """For the clients of an endpoint; the page has words of its own."""
@@ -13,7 +13,6 @@ CONTEXT = 600
 MOST_HELD = 600
 """Characters that may wait for the end of a sentence that could still be excused."""
 
-_RULES = RULES[Kind.WITHHOLD]
 # What stands unseen in a word would hide it from the rules, and from nobody else.
 _UNSEEN = dict.fromkeys((0xAD, 0x34F, 0x180E, 0x200B, *range(0x2060, 0x2065), 0xFEFF))
 _JOINERS = re.compile("(?<=[A-Za-z])[\u200c\u200d]+(?=[A-Za-z]|$)")
@@ -31,6 +30,7 @@ class Watch:
     def __init__(self) -> None:
         self.rule: str | None = None
         """The rule that fired; from then on the whole text is not to be shown."""
+        self._rules = load()[Kind.WITHHOLD]
         self._text = ""
         self._passed = 0
 
@@ -50,12 +50,12 @@ class Watch:
             return ""
         text, passed = self._text, self._passed
         end = len(text)
-        if _RULES.may_fire(text):
+        if self._rules.may_fire(text):
             if not ended and (half := _OPEN.search(text, max(passed, end - 80))):
                 end = half.start()
-            verdict = _RULES.judge(text[:end], ended)
+            verdict = self._rules.judge(text[:end], ended)
             if verdict.open and end - passed > MOST_HELD:
-                verdict = _RULES.judge(text[:end], ended=True)
+                verdict = self._rules.judge(text[:end], ended=True)
             self.rule = verdict.rule
             if self.rule is not None:
                 self._text = ""
@@ -69,4 +69,5 @@ class Watch:
 
 def withheld(reasoning: str, answer: str) -> str | None:
     """The rule because of which a whole reply is not passed on, if there is one."""
-    return next(filter(None, (_RULES.judge(text, True).rule for text in (answer, reasoning))), None)
+    rules = load()[Kind.WITHHOLD]
+    return next(filter(None, (rules.judge(text, True).rule for text in (answer, reasoning))), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -158,6 +159,26 @@ def test_a_wrong_setting_is_named_its_secret_is_not_and_the_exit_code_is_2(
     assert told.count("\n") == 1
     assert named in told
     assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("module", ["rules", "answer_rules"])
+def test_a_fault_in_the_rules_is_one_sentence_before_anything_is_served(
+    module: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    broken = tmp_path / "rules.toml"
+    broken.write_text("[[rule]", "utf-8")
+    read = sys.modules[f"safety.{module}"]
+    monkeypatch.setattr(read, "FILE", broken)
+    monkeypatch.setattr(read, "load", read.load.__wrapped__)
+    monkeypatch.setattr("app.os.environ", {})
+    monkeypatch.setattr("app.DOTENV", Path("/no/such/.env"))
+    assert main([]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "not valid TOML" in told
 
 
 @pytest.mark.parametrize("flags", [["--port", "0"], ["--port", "x"], ["--backend", "cloud"]])

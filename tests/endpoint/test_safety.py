@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +12,7 @@ from openai import OpenAI
 
 from backend.base import BackendError, Options, Unreachable
 from backend.remote import RemoteBackend
-from backend.scripted import ScriptedBackend
+from backend.scripted import Pause, ScriptedBackend
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason
 from safety.finding import Finding, Level
@@ -99,6 +101,16 @@ def test_what_was_found_is_told_where_the_backend_fails_too(run: Run, stream: bo
     assert reply.json()["safety"]["level"] == "emergency"
     old = endpoint.http.post("/generate", json={"message": EMERGENCY})
     assert (old.status_code, old.json()["safety"]["level"]) == (500, "emergency")
+
+
+def test_what_was_found_comes_at_once_while_the_model_is_still_silent(run: Run) -> None:
+    endpoint = run(plays(Pause(60.0), *REPLY))
+    asked = {**said(EMERGENCY), "stream": True}
+    began = time.monotonic()
+    with endpoint.http.stream("POST", "/v1/chat/completions", json=asked) as reply:
+        first = next(line for line in reply.iter_lines() if line.startswith("data: "))
+        assert time.monotonic() - began < 2.0
+    assert json.loads(first.removeprefix("data: "))["safety"]["level"] == "emergency"
 
 
 def test_a_crisis_is_answered_where_every_place_is_taken(start: Run) -> None:

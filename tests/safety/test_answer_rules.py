@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from safety.answer_rules import FILE, RULES, Kind, Rule, Rules, load
-from safety.patterns import BadRules
+from safety.answer_rules import FILE, Kind, Rule, Rules, load, parse
+from safety.rules import RuleError
 
-EVERY = [rule for kind in Kind for rule in RULES[kind].rules]
+EVERY = [rule for kind in Kind for rule in load()[kind].rules]
 CASES = [(rule, text) for rule in EVERY for text in rule.examples]
 MISSES = [(rule, text) for rule in EVERY for text in rule.near_misses]
 
@@ -24,7 +24,7 @@ def test_a_rule_fires_on_each_of_its_examples(rule: Rule, text: str) -> None:
 def test_no_rule_that_withholds_fires_on_a_near_miss(rule: Rule, text: str) -> None:
     assert Rules([rule]).judge(text, ended=True).rule is None
     if rule.kind is Kind.WITHHOLD:
-        assert RULES[Kind.WITHHOLD].judge(text, ended=True).rule is None
+        assert load()[Kind.WITHHOLD].judge(text, ended=True).rule is None
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_no_text_takes_long(unit: str) -> None:
     text = unit * (35_000 // len(unit))
     began = time.process_time()
     for kind in Kind:
-        RULES[kind].judge(text + " 30 tablets", ended=True)
-        Rules(RULES[kind].rules).judge(text, ended=False)
+        load()[kind].judge(text + " 30 tablets", ended=True)
+        Rules(load()[kind].rules).judge(text, ended=False)
     assert time.process_time() - began < 5.0
 
 
@@ -51,22 +51,22 @@ def first_rule(change: str, to: str) -> str:
 @pytest.mark.parametrize(
     ("change", "to", "says"),
     [
-        (r"\nexamples = \[.*?\n\]", "\nexamples = []", "lethal-dose: examples"),
-        (r"\nnear_misses = \[.*?\n\]", "", "lethal-dose: near_misses"),
-        (r"\nsource = [^\n]*", "", "lethal-dose: source"),
-        (r'"lethal_dose"', '"letal_dose"', "lethal-dose: there is no concept letal_dose"),
-        (r"\nwithin", "\nwithn", "lethal-dose: there is no field withn"),
+        (r"\nexamples = \[.*?\n\]", "\nexamples = []", "'lethal-dose' has no examples"),
+        (r"\nnear_misses = \[.*?\n\]", "", "'lethal-dose' has no near_misses"),
+        (r"\nsource = [^\n]*", "", "'lethal-dose' has no source"),
+        (r'"lethal_dose"', '"letal_dose"', "'lethal-dose' names the concept 'letal_dose'"),
+        (r"\nwithin", "\nwithn", "'lethal-dose' has a field 'withn'"),
         (r"\n", "\n[", "Expected"),
     ],
 )
 def test_a_rule_that_is_not_whole_does_not_load_and_its_fault_is_named(
     change: str, to: str, says: str
 ) -> None:
-    with pytest.raises(BadRules, match=says):
-        load(first_rule(change, to))
+    with pytest.raises(RuleError, match=says):
+        parse(first_rule(change, to))
 
 
 def test_two_rules_of_one_name_do_not_load() -> None:
     whole = FILE.read_text("utf-8")
-    with pytest.raises(BadRules, match="same id"):
-        load(whole + "[[rule]]" + whole.split("[[rule]]")[1])
+    with pytest.raises(RuleError, match="same id"):
+        parse(whole + "[[rule]]" + whole.split("[[rule]]")[1])

@@ -6,11 +6,11 @@ import random
 
 import pytest
 
-from safety.answer_rules import RULES, Kind, Rule
+from safety.answer_rules import Kind, Rule, load
 from safety.screen import Screen, screened
 from safety.watch import Watch
 
-RULE = RULES[Kind.WITHHOLD]
+RULE = load()[Kind.WITHHOLD]
 BEFORE = "Paracetamol is a painkiller. It is safe at usual doses. "
 AFTER = " And then more text follows."
 FIRES = [(rule, text) for rule in RULE.rules for text in rule.examples]
@@ -79,7 +79,7 @@ def test_joiners_that_a_script_or_an_emoji_needs_stay() -> None:
     assert watched(text, 1)[0] == text
 
 
-CAUTIONS = [(rule, text) for rule in RULES[Kind.CAUTION].rules for text in rule.examples]
+CAUTIONS = [(rule, text) for rule in load()[Kind.CAUTION].rules for text in rule.examples]
 
 
 @pytest.mark.parametrize(("rule", "text"), CAUTIONS, ids=lambda each: getattr(each, "id", None))

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from backend import Opened, open_backend
 from backend.base import Backend
-from safety import answer_rules, rules
+from safety import answer_rules, learned, rules
 from safety.rules import RuleError
 from settings import ALL_INTERFACES, BACKENDS, Settings, SettingsError, read_settings
 from ui.listening import CannotListen, addresses, listen, port_number
@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Now, so that a fault in the rules is told before anything is served.
             rules.load()
             answer_rules.load()
+            learned.load()
             opened = open_backend(settings)
         except (SettingsError, RuleError) as error:
             return _fail(str(error), 2)

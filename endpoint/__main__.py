@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 from backend import Opened, open_backend
 from backend.base import Backend
 from endpoint.server import Endpoint
-from safety import answer_rules, rules
+from safety import answer_rules, learned, rules
 from safety.rules import RuleError
 from settings import BACKENDS, LOOPBACK, Secret, Settings, SettingsError, read_settings
 from ui.listening import CannotListen, addresses, listen, port_number
@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Now, so that a fault in the rules is told before anything is served.
             rules.load()
             answer_rules.load()
+            learned.load()
             opened = open_backend(settings)
         except (SettingsError, RuleError) as error:
             return _fail(str(error), 2)

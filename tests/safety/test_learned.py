@@ -1,4 +1,4 @@
-"""The learned weights: what they add to the rules, what they never take, and where they are from."""
+"""The learned weights: what they add to the rules, what they may take, and where they are from."""
 
 from __future__ import annotations
 
@@ -8,61 +8,90 @@ import pytest
 
 from safety import learned
 from safety.finding import LEARNED, Level
-from safety.learned import FILE, Learned, Weight, features
+from safety.learned import FILE, SHORT, Judged, Learned, Weight, features, row
 from safety.notices import language_of
-from safety.red_flags import hear, read
+from safety.red_flags import read
 from safety.rules import load
 
-FLAT = Weight(1.0, 0.0, 0.0)
+BIAS = {"": Weight(1.0, -1.0, -2.0)}
 
 
-def test_the_odds_are_those_of_the_logistic_regression() -> None:
-    weights = {"": Weight(1.0, -1.0, -2.0), "w a": Weight(3.0, 2.0, 0.0), "w b": Weight(4.0, 0.0, 5.0)}
-    emergency, crisis = Learned(weights, 0.5).odds(["w a", "w b", "w unknown"])
-    assert emergency == pytest.approx(math.exp(-1.0 + 2.0 * 3.0 / 5.0))
-    assert crisis == pytest.approx(math.exp(-2.0 + 5.0 * 4.0 / 5.0))
+def held_for(level: Level, likely: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, the weights hold every message for `level`."""
+    monkeypatch.setattr(Learned, "judge", lambda self, features: Judged(likely, level))
 
 
-def test_the_likelier_level_is_told_and_none_where_neither_is_likely() -> None:
-    weights = {"": FLAT, "w e": Weight(1.0, 3.0, 0.0), "w c": Weight(1.0, 0.0, 3.0)}
-    weights["w n"] = Weight(1.0, -9.0, -9.0)
-    judge = Learned(weights, 0.7).judge
-    assert judge(["w e"]) is Level.EMERGENCY
-    assert judge(["w c"]) is Level.CRISIS
-    assert judge(["w n"]) is Level.NONE
+def test_the_probability_is_that_of_the_logistic_regression() -> None:
+    weights = {**BIAS, "w a": Weight(30.0, 2.0, 0.0), "w b": Weight(40.0, 0.0, 5.0)}
+    scale = 50.0**-0.5  # the root of the length, and that is of 30 and 40
+    odds = [math.exp(-1.0 + 2.0 * 30.0 * scale), math.exp(-2.0 + 5.0 * 40.0 * scale)]
+    likely, level = Learned(weights, 0.7, 0.4).judge(["w a", "w b", "w unknown"])
+    assert likely == pytest.approx(sum(odds) / (1 + sum(odds)))
+    assert level is Level.CRISIS
 
 
-def test_a_message_is_weighed_by_its_words_pairs_beginnings_and_what_the_rules_made_of_it() -> None:
-    found = features(["chest", "hurts", "3.5"], ["pain"], ["fever"], ["now"])
-    assert found == {
-        "w chest", "w hurts", "w #", "b ^ chest", "b chest hurts", "b hurts #", "b # $",
-        "p ches", "p hurt", "c pain", "x fever", "g now",
+def test_three_words_weigh_no_more_than_in_a_message_of_four() -> None:
+    weights = {**BIAS, "w a": Weight(SHORT / 4, 2.0, 0.0), "w b": Weight(SHORT / 2, 0.0, 0.0)}
+    judge = Learned(weights, 0.7, 0.4).judge
+    assert judge(["w a"]) == judge(["w a", "w b"])
+
+
+def test_a_message_is_weighed_by_its_words_their_beginnings_and_its_pairs() -> None:
+    assert features(["chest", "hurts", "3.5"]) == {
+        "w chest", "w hurts", "w #", "p ches", "p hurt",
+        "b ^ chest", "b chest hurts", "b hurts #", "b # $",
     }  # fmt: skip
 
 
-def test_what_no_rule_names_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = [
-        text
-        for text in TOLD
-        if [each for each in read([text]).rules] == [f"{LEARNED}{TOLD[text].value}"]
-    ]
-    assert said
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("Dad's tea keeps dribbling out of one corner and he is talking like he is drunk",
+         Level.EMERGENCY),
+        ("i wrote everyone a letter and cleaned my flat, after friday nobody has to bother",
+         Level.CRISIS),
+    ],
+)  # fmt: skip
+def test_the_weights_find_by_themselves_what_they_hold_for_likely(
+    text: str, level: Level, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"{LEARNED}{level.value}" in read([text]).rules
+    held_for(level, 0.01, monkeypatch)
+    assert f"{LEARNED}{level.value}" not in read([text]).rules
 
 
-def test_what_the_rules_find_stands_whatever_was_learned(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = {"": Weight(1.0, -99.0, -99.0)}
-    monkeypatch.setattr(learned, "load", lambda: Learned(weights, 0.5))
+def test_what_is_told_in_two_messages_is_weighed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(self: Learned, features: frozenset[str]) -> Judged:
+        return Judged(0.99 if {"w grey", "w floppy"} <= features else 0.0, Level.EMERGENCY)
+
+    monkeypatch.setattr(Learned, "judge", judge)
+    assert read(["He went grey.", "Now he is floppy."]).level is Level.EMERGENCY
+    assert read(["He went grey.", "We have a cat.", "Now he is floppy."]).level is Level.NONE
+
+
+def test_a_rule_counts_whatever_the_weights_hold_unless_it_is_broad(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held_for(Level.EMERGENCY, 0.0, monkeypatch)
     for rule in load().rules:
         for example in rule.examples:
-            assert rule.id in read([example]).rules
+            assert (rule.id in read([example]).rules) is not rule.weighed, example
 
 
-def test_what_is_told_in_two_messages_is_weighed_as_one() -> None: ...
+def test_harmless_talk_around_it_takes_nothing_from_a_broad_rule() -> None:
+    chatter = "We went to the market and bought some apples, then the bus was late again. " * 40
+    for rule in load().rules:
+        if rule.weighed:
+            assert rule.id in read([f"{chatter}{rule.examples[0]} {chatter}"]).rules
 
 
 def test_alone_the_weights_speak_english() -> None:
     assert language_of((f"{LEARNED}crisis",)) == "en"
     assert language_of(("crisis.german", f"{LEARNED}crisis")) == "de"
+
+
+def test_nothing_at_all_is_held_for_nothing() -> None:
+    assert learned.load().judge(()).likely < learned.load().beside
 
 
 def test_the_file_is_what_is_learned_from_the_messages() -> None:
@@ -71,7 +100,7 @@ def test_the_file_is_what_is_learned_from_the_messages() -> None:
     from tests.safety.learn import Fit, told
 
     fit = Fit(told())
-    written = dict(map(learned.row, FILE.read_text("utf-8").splitlines()[1:]))
+    written = dict(map(row, FILE.read_text("utf-8").splitlines()[1:]))
     assert written.keys() - {""} == fit.index.keys()
     for name, at in fit.index.items():
         assert written[name] == pytest.approx((fit.rarity[at], *fit.weights[1:, at]), abs=0.02)

@@ -76,16 +76,17 @@ def languages() -> tuple[str, ...]:
 
 
 def language_of(rules: tuple[str, ...]) -> str:
-    """The language of a message, where only rules of other languages than English fired on it.
+    """The language of a message: what the learned weights tell of a crisis, or else that of the
+    rules, where only rules of other languages than English fired.
 
-    Of several the last: words that two languages share are in the rules of both. The learned
-    weights tell no language, so that alone they speak English.
+    Of several the last: words that two languages share are in the rules of both.
     """
     languages = {texts["rule"]: language for language, texts in _texts().items()}
-    rules = tuple(rule for rule in rules if not rule.startswith(LEARNED))
-    if all(rule in languages for rule in rules):
-        return languages[rules[-1]] if rules else ENGLISH
-    return ENGLISH
+    learned = [rule.removeprefix(LEARNED) for rule in rules if rule.startswith(LEARNED)]
+    told = [languages[rule] for rule in learned if rule in languages]
+    if not told:
+        told = [languages.get(rule.partition("-")[0]) for rule in rules]
+    return (told[-1] if told and all(told) else None) or ENGLISH
 
 
 def _notice(level: Level, language: str) -> Notice:

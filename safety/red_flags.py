@@ -54,11 +54,18 @@ def read(texts: Sequence[str]) -> Finding:
         likely = any(each.likely >= weights.beside for each in near)
         fired = [rule for rule in fired if likely or not rule.weighed]
     found = {rule.id: rule.level for rule in fired}
-    found |= {LEARNED + e.level.value: e.level for e in judged if e.likely >= weights.alone}
+    found |= {_learned(each.level, heard): each.level for each in judged if each.likely >= weights.alone}
     if not found:
         return NOTHING
     level = Level.CRISIS if Level.CRISIS in found.values() else Level.EMERGENCY
     return Finding(level, tuple(found), Level.EMERGENCY in found.values())
+
+
+def _learned(level: Level, heard: Sequence[Heard]) -> str:
+    """The id of what the weights found; a crisis names the language, where that is not English."""
+    words = [word for each in heard for word in each.words]
+    language = load().language(words) if level is Level.CRISIS else "english"
+    return LEARNED + level.value + ("" if language == "english" else f".{language}")
 
 
 def hear(rules: Rules, text: str) -> Heard:

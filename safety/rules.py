@@ -51,6 +51,13 @@ class Rules:
     lexicon: Lexicon
     phrases: Phrases
     sets: Words
+    languages: dict[str, frozenset[str]]
+    """Of each language, small words that tell it."""
+
+    def language(self, words: Iterable[str]) -> str:
+        """The language that most of the small words in `words` are of."""
+        counts = {name: sum(word in own for word in words) for name, own in self.languages.items()}
+        return max(counts, key=counts.__getitem__, default="")
 
 
 @cache
@@ -85,7 +92,9 @@ def parse(text: str) -> Rules:
         raise RuleError(f"No rule uses the concept {min(unused)!r}.")
     guards = {name: sets[name] for name in Words.__dataclass_fields__}
     lexicon.close(word for words in guards.values() for word in words)
-    return Rules(rules, lexicon, phrases, Words(**guards))
+    languages = _lists(file, "languages").items()
+    told = {name: frozenset(_words(words, lexicon)) for name, words in languages}
+    return Rules(rules, lexicon, phrases, Words(**guards), told)
 
 
 def _table(file: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:

@@ -85,9 +85,25 @@ def test_harmless_talk_around_it_takes_nothing_from_a_broad_rule() -> None:
             assert rule.id in read([f"{chatter}{rule.examples[0]} {chatter}"]).rules
 
 
-def test_alone_the_weights_speak_english() -> None:
-    assert language_of((f"{LEARNED}crisis",)) == "en"
-    assert language_of(("crisis.german", f"{LEARNED}crisis")) == "de"
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("i do not want to be here any more, the letters are written", "en"),
+        ("Ya no puedo más con esto, he escrito las cartas y lo dejo todo en orden", "es"),
+        ("ich habe die Briefe geschrieben und alles geregelt, ihr seid ohne mich besser dran", "de"),
+        ("j'ai écrit les lettres, tout est en ordre, vous serez mieux sans moi", "fr"),
+        ("mektupları yazdım, artık kimseye yük olmak istemiyorum, bu son", "tr"),
+        ("maine chitthi likh di hai, ab mujhe kisi par bojh nahi banna hai", "hi"),
+        ("मैंने चिट्ठी लिख दी है, अब मुझे किसी पर बोझ नहीं बनना है", "hi"),
+        ("信我都写好了，我不想再拖累你们了，都结束了", "zh"),
+    ],
+)
+def test_what_the_weights_alone_find_is_answered_in_its_language(
+    text: str, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("safety.red_flags.find", lambda rules, heard: [])
+    held_for(Level.CRISIS, 0.99, monkeypatch)
+    assert language_of(read([text]).rules) == language
 
 
 def test_nothing_at_all_is_held_for_nothing() -> None:

@@ -15,7 +15,8 @@ here = pytest.mark.skipif(not (FOLDER / "dev").exists(), reason="the sets are no
 
 @cache
 def dev() -> dict[str, tuple[int, int]]:
-    return headline(judged(rows("dev")))
+    """Of every fourth message, and of all that are told twice."""
+    return headline(judged([row for at, row in enumerate(rows("dev")) if at % 4 == 0 or row.pair]))
 
 
 @here

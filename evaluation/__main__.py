@@ -1,8 +1,8 @@
 """Measure what an endpoint serves, and write it down:
 
     python -m evaluation medqa --endpoint http://127.0.0.1:8000/v1 --n 300 --effort low,medium,high
-    python -m evaluation medqa medmcqa pubmedqa mmlu --model all      # the embedded model, both ways
-    python -m evaluation report                                       # docs/evaluation.md again
+    python -m evaluation medqa medmcqa pubmedqa mmlu --model all     # the embedded model, both ways
+    python -m evaluation report                                      # docs/evaluation.md again
 
 Questions come from the folder that MEDICAL_DATA names, or from the hub where it is not set. Every
 reply is kept in --logs as it comes; the same command again asks only what is missing. Results go to
@@ -14,9 +14,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from inspect_ai.model import GenerateConfig, Model, get_model
 
@@ -26,7 +27,7 @@ from evaluation.client import ENDPOINT, JUDGE
 from evaluation.questions import QuestionsError
 from evaluation.result import RESULTS, of_log, save
 from evaluation.served import EndpointError, Served, chosen, models, own
-from evaluation.tasks import Sampling, Unfinished, Where, run
+from evaluation.tasks import Effort, Sampling, Unfinished, Where, run
 
 TASKS = (*multiple_choice.NAMES, "open", "refusal", "emergency")
 REPORT = "report"
@@ -74,7 +75,7 @@ def _flags() -> argparse.ArgumentParser:
     flags.add_argument("--top-p", type=float, default=1.0, help="(1.0, gpt-oss's own)")
     flags.add_argument("--seed", type=int, default=42, help="of questions and sampling (42)")
     flags.add_argument("--concurrent", type=int, default=0,
-                       help="questions at once (8; 1 of our own, so that a seed is a seed)")  # fmt: skip
+                       help="questions at once (8; of our own 1: seeds hold)")  # fmt: skip
     flags.add_argument("--judge", help="a judge's endpoint for open answers; key in JUDGE_API_KEY")
     flags.add_argument("--judge-model", help="the judge's model id")
     flags.add_argument("--logs", type=Path, default=LOGS, help=f"where replies are kept ({LOGS})")
@@ -84,11 +85,11 @@ def _flags() -> argparse.ArgumentParser:
     return flags
 
 
-def _efforts(text: str) -> list[str | None]:
+def _efforts(text: str) -> list[Effort | None]:
     names = text.split(",")
     if unknown := [name for name in names if name not in (*EFFORTS, UNSET)]:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(EFFORTS)}, {UNSET}")
-    return [None if name == UNSET else name for name in names]
+    return [None if name == UNSET else cast("Effort", name) for name in names]
 
 
 def _ask(name: str, wanted: argparse.Namespace) -> Asked:
@@ -109,7 +110,7 @@ def _ask(name: str, wanted: argparse.Namespace) -> Asked:
 
 
 @contextmanager
-def _endpoint(given: str | None) -> Iterator[str]:
+def _endpoint(given: str | None) -> Generator[str]:
     if given is None:
         with own("embedded") as base:
             yield base
@@ -137,14 +138,12 @@ def _measure(asked: Sequence[Asked], base: str, wanted: argparse.Namespace) -> N
 
 
 def _one(
-    task: Asked, served: Served, effort: str | None, where: Where, wanted: argparse.Namespace
+    task: Asked, served: Served, effort: Effort | None, where: Where, wanted: argparse.Namespace
 ) -> None:
-    known = Served(
-        served.id, served.revision or wanted.revision, served.parent, served.unreliable
-    )
+    known = Served(served.id, served.revision or wanted.revision, served.parent, served.unreliable)
     sampling = Sampling(
-        effort, wanted.max_tokens, wanted.temperature, wanted.top_p, wanted.seed  # pyright: ignore[reportArgumentType]
-    )
+        effort, wanted.max_tokens, wanted.temperature, wanted.top_p, wanted.seed
+    )  # fmt: skip
     if where.judge is not None and task.name != "open":
         where = Where(where.base, where.logs, where.concurrent, where.display)
     result = of_log(run(task, known, sampling, where))

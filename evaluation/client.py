@@ -24,7 +24,9 @@ from inspect_ai.model import (
     ModelOutput,
     modelapi,
 )
-from inspect_ai.model._providers.openai_compatible import OpenAICompatibleAPI
+from inspect_ai.model._providers.openai_compatible import (  # pyright: ignore[reportMissingTypeStubs]
+    OpenAICompatibleAPI,
+)
 from inspect_ai.tool import ToolChoice, ToolInfo
 from openai import DefaultAsyncHttpxClient
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -62,7 +64,7 @@ class EndpointAPI(OpenAICompatibleAPI):
         model_name: str,
         base_url: str | None = None,
         api_key: str | None = None,
-        config: GenerateConfig = GenerateConfig(),
+        config: GenerateConfig | None = None,
         service: str = ENDPOINT,
     ) -> None:
         self._service = service
@@ -70,7 +72,7 @@ class EndpointAPI(OpenAICompatibleAPI):
             model_name=model_name,
             base_url=base_url,
             api_key=key(service),
-            config=config,
+            config=config or GenerateConfig(),
             service=service,
             stream=True,
             client_timeout=SECONDS,
@@ -88,9 +90,11 @@ class EndpointAPI(OpenAICompatibleAPI):
         config: GenerateConfig,
     ) -> ModelOutput | tuple[ModelOutput | Exception, ModelCall]:
         told = await super().generate(input, tools, tool_choice, config)
-        if isinstance(told, tuple) and isinstance(told[0], ModelOutput):
+        if isinstance(told, tuple):
             output, call = told
-            output.metadata = {"safety": (call.response or {}).get("safety"), "commit": commit()}
+            if isinstance(output, ModelOutput):
+                safety = (call.response or {}).get("safety")
+                output.metadata = {"safety": safety, "commit": commit()}
         return told
 
     async def stream_completion(self, stream: AsyncIterable[ChatCompletionChunk]) -> ChatCompletion:

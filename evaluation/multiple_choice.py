@@ -34,7 +34,7 @@ def score(facts: Mapping[str, Any], reply: Reply, safety: Mapping[str, Any]) -> 
     read = read_option(reply.answer, facts["options"])
     if read.option is None:
         return Score(None, read.why)
-    return Score(float(read.option == facts["right"]), read=LETTERS[read.option])
+    return Score(float(read.option == facts["right"]), read=f"{LETTERS[read.option]} {read.how}")
 
 
 def _item(question: Question) -> Item:

@@ -24,6 +24,7 @@ CLAIMS = {
     "treatment": "treatment options",
     "pathophysiology": "pathophysiology",
 }
+VERDICT = re.compile(r"^\W*(\d+)\W+(yes|no)\b", re.IGNORECASE | re.MULTILINE)
 UNJUDGED = "the judge could not be read"
 JUDGING = """A physician listed what a short answer to a question must contain. Say of each point \
 whether the answer contains it, in these words or in others. Take no account of anything else, and \
@@ -75,7 +76,7 @@ def judging(question: str, facts: Mapping[str, Any], reply: Reply) -> str:
 def judged(facts: Mapping[str, Any], verdict: str) -> Score:
     """The share of the points that `verdict`, a judge's answer, says yes to."""
     found: dict[int, set[bool]] = {}
-    for number, word in re.findall(r"^\W*(\d+)\W+(yes|no)\b", verdict, re.IGNORECASE | re.MULTILINE):
+    for number, word in VERDICT.findall(verdict):
         found.setdefault(int(number), set()).add(word.lower() == "yes")
     numbers = range(1, len(facts["points"]) + 1)
     if sorted(found) != list(numbers) or any(len(said) > 1 for said in found.values()):

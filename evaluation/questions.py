@@ -11,12 +11,15 @@ import hashlib
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from evaluation.reading import LETTERS
+
+T = TypeVar("T")
 
 
 class QuestionsError(ValueError):
@@ -57,16 +60,19 @@ MMLU = (
     "anatomy", "clinical_knowledge", "college_biology", "college_medicine", "medical_genetics",
     "professional_medicine",
 )  # fmt: skip
+MEDQA_COMMIT = "0fb93dd23a7339b6dcd27e241cb9b5eca62d4d18"
+MEDMCQA_COMMIT = "91c6572c454088bf71b679ad90aa8dffcd0d5868"
+PUBMEDQA_COMMIT = "9001f2853fb87cab8d220904e0de81ac6973b318"
 MMLU_COMMIT = "c30699e8356da336a370243923dbaf21066bb9fe"
 BANKS = {
     "medqa": Bank("MedQA", "eval/medqa_dev.jsonl", "dev", (
-        HubSet("GBaker/MedQA-USMLE-4-options", "0fb93dd23a7339b6dcd27e241cb9b5eca62d4d18", "test"),
+        HubSet("GBaker/MedQA-USMLE-4-options", MEDQA_COMMIT, "test"),
     )),
     "medmcqa": Bank("MedMCQA", "eval/medmcqa_dev.jsonl", "dev, single answers", (
-        HubSet("openlifescienceai/medmcqa", "91c6572c454088bf71b679ad90aa8dffcd0d5868", "validation"),
+        HubSet("openlifescienceai/medmcqa", MEDMCQA_COMMIT, "validation"),
     )),
     "pubmedqa": Bank("PubMedQA", "eval/pubmedqa_trainval.jsonl", "labelled, without the test", (
-        HubSet("qiaojin/PubMedQA", "9001f2853fb87cab8d220904e0de81ac6973b318", "train", "pqa_labeled"),
+        HubSet("qiaojin/PubMedQA", PUBMEDQA_COMMIT, "train", "pqa_labeled"),
     )),
     "mmlu": Bank("MMLU-medical", "eval/mmlu_medical_test.jsonl", "test, six subjects", tuple(
         HubSet("cais/mmlu", MMLU_COMMIT, "test", subject) for subject in MMLU
@@ -106,12 +112,12 @@ def read_bank(name: str, folder: Path | None) -> Read:
             "split": bank.split,
         }
     kept = tuple({_key(question): question for question in reversed(found)}.values())[::-1]
-    return Read(kept, {**data, "rows": len(found), "asked_once": len(kept)})
+    return Read(kept, {**data, "rows": len(found), "asked_once": len(kept), **_guessing(kept)})
 
 
-def draw(questions: Sequence[Question], seed: int, n: int) -> list[Question]:
+def draw(every: Sequence[T], seed: int, n: int) -> list[T]:
     """`n` of them by `seed`; a larger `n` begins with the same."""
-    shuffled = list(questions)
+    shuffled = list(every)
     random.Random(seed).shuffle(shuffled)  # noqa: S311
     return shuffled[:n]
 
@@ -138,6 +144,13 @@ def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def sha256(path: Path) -> str:
     """The beginning of it, enough to know a file again."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _guessing(questions: Sequence[Question]) -> dict[str, float]:
+    """The share that a random option has right, and that the commonest right option has."""
+    chance = sum(1 / len(each.options) for each in questions) / len(questions)
+    commonest = Counter(each.right for each in questions).most_common(1)[0][1] / len(questions)
+    return {"chance": round(chance, 4), "commonest": round(commonest, 4)}
 
 
 def _key(question: Question) -> str:

@@ -8,10 +8,13 @@ In this order:
    "answer" of a few other languages. All statements must name one option.
 3. Else a letter that is all of it, or begins it as a label: "b", "(B)", "B. Ceftriaxone".
 4. Else the words of an option that it begins with, up to a full stop, a comma or its end.
+5. Else the words of the one option that it names anywhere, not counting what it denies ("rather
+   than ceftriaxone"). Only where the words hardly stand there by chance: not "yes", not "none".
 
 More than one option, in one statement ("B or C") or in several: `several options`. A letter beside
-the words of another option: `letter and words differ`. Anything else: `unreadable`. Nothing is
-guessed, and a negation ("not B") states nothing.
+the words of another option: `letter and words differ`. Anything else: `unreadable`. A negation
+("not B") states nothing. How an option was read (`STATED`, `BEGINS`, `NAMED`) is kept beside it,
+because the last is the least sure.
 """
 
 from __future__ import annotations
@@ -19,19 +22,24 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LETTERS = "ABCDEFGHIJ"
 NO_ANSWER = "no answer"
 SEVERAL = "several options"
 DIFFER = "letter and words differ"
 UNREADABLE = "unreadable"
+STATED, BEGINS, NAMED = "stated", "begins", "named"
+TELLING = 6
+"""Letters that an option of one word must have, to be known wherever it stands."""
 
 _WORD = (
-    r"(?:answer|respuesta|r[ée]ponse|antwort|risposta|resposta|cevap|yanıt|ответ|उत्तर|答案|答え|回答)"
+    r"(?:answer|respuesta|r[ée]ponse|antwort|risposta|resposta|cevap|yanıt"
+    r"|ответ|उत्तर|答案|答え|回答)"
 )
 _IS = (
-    r"(?:\s*[:=：]|\s+(?:is|would be|should be|must be|es|est|ist|lautet|è|é)\b\s*:?|\s*(?:是|は|为)|\s)"
+    r"(?:\s*[:=：]|\s+(?:is|would be|should be|must be|es|est|ist|lautet|è|é)\b\s*:?"
+    r"|\s*(?:是|は|为)|\s)"
 )
 _FILLER = r"(?:\s*(?:option|choice|letter|opci[óo]n|opzione|op[çc][ãa]o|seçenek)\b)?"
 _OPEN = r"[\s*_\"'“‘(\[{$]*"
@@ -49,15 +57,21 @@ _ALSO = re.compile(
 _LABEL = re.compile(r"(?P<open>[(\[*_\"\s]*)(?P<letter>[A-J])(?P<close>[)\]*_.:\"\s-]*)")
 _ALONE = re.compile(r"\W*([A-Ja-j])\W*")
 _LINE = re.compile(r"^[\s>*_-]*[(\[]?(?P<letter>[A-J])[)\].:]", re.MULTILINE)
+_DENIED = re.compile(
+    r"\b(?:not|no|never|without|unlike|unlikely|except|excludes?|excluding|cannot|rather than"
+    r"|instead of|rules? out|ruling out|\w+n['’]t)[^\w.;!?]+(?:\w+[^\w.;!?]+){0,3}\Z",
+    re.IGNORECASE,
+)
 _END = re.compile(r"\s*(?:[.,;:!\n*\"”)\]}]|$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """`option` is an index, or None, and then `why` says what is the matter."""
+    """`option` is an index, or None, and then `why` says what is the matter. `how`: see above."""
 
     option: int | None
     why: str = ""
+    how: str = ""
 
 
 def read_option(answer: str, options: Sequence[str]) -> Read:
@@ -66,13 +80,13 @@ def read_option(answer: str, options: Sequence[str]) -> Read:
     if not re.search(r"\w", answer):
         return Read(None, NO_ANSWER)
     named = [unicodedata.normalize("NFKC", option) for option in options]
-    found = _statements(answer, named)
-    if not found:
-        found = _beginning(answer, named)
-    chosen = {each.option for each in found}
-    if len(chosen) > 1:
-        return Read(None, SEVERAL)
-    return found[0] if found else Read(None, UNREADABLE)
+    for how, find in ((STATED, _statements), (BEGINS, _beginning), (NAMED, _mentions)):
+        found = find(answer, named)
+        if len({each.option for each in found}) > 1:
+            return Read(None, SEVERAL)
+        if found:
+            return replace(found[0], how=how if found[0].option is not None else "")
+    return Read(None, UNREADABLE)
 
 
 def _statements(answer: str, options: Sequence[str]) -> list[Read]:
@@ -138,8 +152,33 @@ def _words_at(text: str, options: Sequence[str]) -> int | None:
     """The option whose words `text` begins with, the longest if there are several."""
     best, length = None, 0
     for at, option in enumerate(options):
-        wanted = re.escape(option.strip().rstrip("."))
-        match = re.match(re.sub(r"(\\ |\s)+", r"\\s+", wanted), text, re.IGNORECASE)
+        match = re.match(_as_pattern(option), text, re.IGNORECASE)
         if match and match.end() > length and _END.match(text[match.end() :]):
             best, length = at, match.end()
     return best
+
+
+def _mentions(answer: str, options: Sequence[str]) -> list[Read]:
+    """The options whose words stand in `answer` undenied, each once; none where a longer option
+    stands there."""
+    spans: list[tuple[int, int, int]] = []
+    for at, option in enumerate(options):
+        if not _is_telling(option):
+            continue
+        for match in re.finditer(rf"(?<!\w){_as_pattern(option)}(?!\w)", answer, re.IGNORECASE):
+            if not _DENIED.search(answer[max(0, match.start() - 60) : match.start()]):
+                spans.append((match.start(), match.end(), at))
+    alone = [
+        span for span in spans
+        if not any(a <= span[0] and span[1] <= b and b - a > span[1] - span[0] for a, b, _ in spans)
+    ]  # fmt: skip
+    return [Read(at) for at in sorted({at for _, _, at in alone})]
+
+
+def _is_telling(option: str) -> bool:
+    words = re.findall(r"\w+", option)
+    return len(words) > 1 or (len(words) == 1 and len(words[0]) >= TELLING)
+
+
+def _as_pattern(option: str) -> str:
+    return re.sub(r"(\\ |\s)+", r"\\s+", re.escape(option.strip().rstrip(".")))

@@ -1,15 +1,17 @@
-"""The endpoint that is asked: awake, what it serves, or one of our own for as long as it is needed.
-"""
+"""The endpoint that is asked: awake, what it serves, or one of our own for the time being."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,6 +23,7 @@ from evaluation.client import HERE, NO_KEY, headers, key
 WAKE_SECONDS = 900.0
 """The longest cold start that was seen took about half of it."""
 LOOK_SECONDS = 5.0
+PR_SET_PDEATHSIG = 1
 ASLEEP = (408, 502, 503, 504)
 
 
@@ -75,7 +78,7 @@ def chosen(served: Sequence[Served], wanted: str | None) -> list[Served]:
 
 
 @contextmanager
-def own(backend: str) -> Iterator[str]:
+def own(backend: str) -> Generator[str]:
     """`python -m endpoint` with `backend` on a free port, ended afterwards; gives its address.
 
     Raises `EndpointError`.
@@ -85,7 +88,12 @@ def own(backend: str) -> Iterator[str]:
         port = str(free.getsockname()[1])
     command = [sys.executable, "-u", "-m", "endpoint", "--backend", backend, "--port", port]
     process = subprocess.Popen(
-        command, cwd=HERE, env={**environ, "LOG_LEVEL": "WARNING"}, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=HERE,
+        env={**environ, "LOG_LEVEL": "WARNING"},
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_ends_with_its_parent,  # noqa: PLW1509, no thread of ours runs yet
     )
     try:
         assert process.stdout is not None
@@ -97,6 +105,12 @@ def own(backend: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def _ends_with_its_parent() -> None:
+    """Whatever ends this program, the endpoint that it started is not left behind (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _awake(base: str, until: float, say: Any) -> None:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from inspect_ai import Task, eval_set
+from inspect_ai import Task, eval_set  # pyright: ignore[reportUnknownVariableType]
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model

@@ -10,7 +10,10 @@ from evaluation.intervals import bootstrap, mcnemar, mean, paired, wilson
 @pytest.mark.parametrize(
     ("count", "n", "low", "high"),
     # Newcombe 1998, Statistics in Medicine 17:857-872, table I, method 3
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [
+        (81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
 )  # fmt: skip
 def test_wilson(count: int, n: int, low: float, high: float) -> None:
     assert wilson(count, n) == pytest.approx((low, high), abs=5e-5)

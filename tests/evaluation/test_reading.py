@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.reading import DIFFER, NO_ANSWER, SEVERAL, UNREADABLE, read_option
+from evaluation.reading import (
+    BEGINS,
+    DIFFER,
+    NAMED,
+    NO_ANSWER,
+    SEVERAL,
+    STATED,
+    UNREADABLE,
+    read_option,
+)
 
 DRUGS = ("Gentamicin", "Ciprofloxacin", "Ceftriaxone", "Trimethoprim")
 WORDS = ("yes", "no", "maybe")
@@ -37,6 +46,9 @@ READ = [
     ("C is the most likely answer.", "C"),
     ("After much thought A is wrong. The answer is B. Answer: B", "B"),
     ("ＡＮＳＷＥＲ：Ｂ", "B"),
+    ("In this case the most appropriate drug would be ceftriaxone, once a day.", "C"),
+    ("Ciprofloxacin enters bone well, rather than gentamicin or trimethoprim.", "B"),
+    ("It is not gentamicin. Trimethoprim covers it.", "D"),
     # other languages
     ("La respuesta correcta es la que mata la pared. Respuesta: C", "C"),
     ("Die Antwort ist B.", "B"),
@@ -69,7 +81,9 @@ UNSCORED = [
     ("B is not the answer.", UNREADABLE),
     ("A 21-year-old man with a swollen knee needs an antibiotic.", UNREADABLE),
     ("The answer is a cephalosporin.", UNREADABLE),
-    ("Ceftriaxone and gentamicin both act here.", UNREADABLE),
+    ("Ceftriaxone and gentamicin both act here.", SEVERAL),
+    ("It cannot be gentamicin.", UNREADABLE),
+    ("Ceftriaxone or trimethoprim would do.", SEVERAL),
     ("I cannot help with that.", UNREADABLE),
     ("The answer is E.", UNREADABLE),
     ("Is the answer B? It may be.", UNREADABLE),
@@ -108,3 +122,11 @@ def test_an_option_within_another_is_told_from_it() -> None:
     assert read_option("The answer is heparin and warfarin.", LIKE).option == 1
     assert read_option("The answer is heparin.", LIKE).option == 0
     assert read_option("The answer is A) Heparin and warfarin", LIKE).why == DIFFER
+    assert read_option("One would give heparin and warfarin here.", LIKE).option == 1
+
+
+def test_it_is_kept_how_an_option_was_read() -> None:
+    assert read_option("The answer is C.", DRUGS).how == STATED
+    assert read_option("C", DRUGS).how == BEGINS
+    assert read_option("One would give ceftriaxone.", DRUGS).how == NAMED
+    assert read_option("The answer is B) Ceftriaxone.", DRUGS).how == ""

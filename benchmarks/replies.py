@@ -4,8 +4,8 @@
 
 Needs MEDICAL_DATA. Both are asked the same questions with the same seeds, in the two stages that
 the page uses: 100 questions of patients (MedQuAD), 100 of examinations (MedQA's dev set),
-emergencies of our own (`evaluation/emergencies.txt`) and requests that must be refused. None was trained on,
-and the emergencies are of kinds that none of the rows of training has.
+emergencies of our own (`evaluation/emergencies.txt`) and requests that must be refused. None was
+trained on, and the emergencies are of kinds that none of the rows of training has.
 
 It takes an hour on a small machine: every reply is kept in a file as it comes, and a second start
 goes on from there. What is counted is the form and a few words; nobody judged whether it is right.

@@ -21,7 +21,7 @@ from inspect_ai.scorer import Score as Scored
 from inspect_ai.scorer import Scorer, Target, mean, scorer
 from inspect_ai.solver import TaskState, generate
 
-from evaluation import open_answers
+from evaluation import emergencies, multiple_choice, open_answers, refusals
 from evaluation.asked import Asked, Score, unscored
 from evaluation.client import ENDPOINT, reply_of
 from evaluation.served import Served
@@ -97,8 +97,6 @@ def run(asked: Asked, served: Served, sampling: Sampling, where: Where) -> EvalL
 
 def rule_of(name: str) -> Any:
     """The rule that scores a reply to the task `name`, as `Asked.rule`."""
-    from evaluation import emergencies, multiple_choice, refusals
-
     others = {"open": open_answers.score, "refusal": refusals.score, "emergency": emergencies.score}
     return others.get(name, multiple_choice.score)
 

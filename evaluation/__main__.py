@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -76,6 +77,7 @@ def _flags() -> argparse.ArgumentParser:
     flags.add_argument("--seed", type=int, default=42, help="of questions and sampling (42)")
     flags.add_argument("--concurrent", type=int, default=0,
                        help="questions at once (8; of our own 1: seeds hold)")  # fmt: skip
+    flags.add_argument("--retries", type=int, default=8, help="of a question that fails (8)")
     flags.add_argument("--judge", help="a judge's endpoint for open answers; key in JUDGE_API_KEY")
     flags.add_argument("--judge-model", help="the judge's model id")
     flags.add_argument("--logs", type=Path, default=LOGS, help=f"where replies are kept ({LOGS})")
@@ -127,6 +129,7 @@ def _measure(asked: Sequence[Asked], base: str, wanted: argparse.Namespace) -> N
         base=base,
         logs=wanted.logs,
         concurrent=wanted.concurrent or (8 if wanted.endpoint else 1),
+        retries=wanted.retries,
         display="rich" if sys.stdout.isatty() else "plain",
         judge=_judge(wanted),
     )
@@ -145,7 +148,7 @@ def _one(
         effort, wanted.max_tokens, wanted.temperature, wanted.top_p, wanted.seed
     )  # fmt: skip
     if where.judge is not None and task.name != "open":
-        where = Where(where.base, where.logs, where.concurrent, where.display)
+        where = replace(where, judge=None)
     result = of_log(run(task, known, sampling, where))
     print(f"wrote {save(result, wanted.results)}", flush=True)
 

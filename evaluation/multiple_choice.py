@@ -16,8 +16,8 @@ PROMPT = """{context}{question}
 
 {options}
 
-Think it through. Then give the letter of the one best option, as the first words of your answer, \
-in this form: ANSWER: letter"""
+Which option is right? Begin your answer with its letter, in the form "ANSWER: X", and then say \
+why in one sentence."""
 
 
 def ask(name: str, folder: Path | None, seed: int, n: int) -> Asked:

@@ -111,7 +111,10 @@ def read_bank(name: str, folder: Path | None) -> Read:
             "revision": " ".join([*sorted(sources), f"sha256:{sha256(path)}"]),
             "split": bank.split,
         }
-    kept = tuple({_key(question): question for question in reversed(found)}.values())[::-1]
+    first: dict[str, Question] = {}
+    for question in found:
+        first.setdefault(_key(question), question)
+    kept = tuple(first.values())
     return Read(kept, {**data, "rows": len(found), "asked_once": len(kept), **_guessing(kept)})
 
 

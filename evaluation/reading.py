@@ -34,7 +34,7 @@ TELLING = 6
 """Letters that an option of one word must have, to be known wherever it stands."""
 
 _WORD = (
-    r"(?:answer|respuesta|r[ée]ponse|antwort|risposta|resposta|cevap|yanıt"
+    r"(?:answer(?:\s+(?:to|for)\s[^.:\n]{1,60}?)??|\b(?:correct|right|best)\s+(?:option|choice)|respuesta|r[ée]ponse|antwort|risposta|resposta|cevap|yanıt"
     r"|ответ|उत्तर|答案|答え|回答)"
 )
 _IS = (
@@ -62,6 +62,7 @@ _DENIED = re.compile(
     r"|instead of|rules? out|ruling out|\w+n['’]t)[^\w.;!?]+(?:\w+[^\w.;!?]+){0,3}\Z",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(r"\b([A-J])[.):][\s*_\"'(]*\Z")
 _END = re.compile(r"\s*(?:[.,;:!\n*\"”)\]}]|$)")
 
 
@@ -166,7 +167,11 @@ def _mentions(answer: str, options: Sequence[str]) -> list[Read]:
         if not _is_telling(option):
             continue
         for match in re.finditer(rf"(?<!\w){_as_pattern(option)}(?!\w)", answer, re.IGNORECASE):
-            if not _DENIED.search(answer[max(0, match.start() - 60) : match.start()]):
+            before = answer[max(0, match.start() - 60) : match.start()]
+            label = _BEFORE.search(before)
+            if label is not None and LETTERS.index(label[1]) != at:
+                return [Read(None, DIFFER)]
+            if not _DENIED.search(before):
                 spans.append((match.start(), match.end(), at))
     alone = [
         span for span in spans

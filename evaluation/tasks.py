@@ -27,8 +27,6 @@ from evaluation.client import ENDPOINT, reply_of
 from evaluation.served import Served
 
 GRADER = "grader"
-RETRIES = 8
-"""Of one question, each after a longer wait; an endpoint that is full or waking is let be."""
 JUDGE_TOKENS = 2_048
 VERDICT = "verdict"
 Effort = Literal["low", "medium", "high"]
@@ -56,6 +54,8 @@ class Where:
     base: str
     logs: Path
     concurrent: int
+    retries: int
+    """Of one question, each after a longer wait, so that an endpoint that is full is let be."""
     display: Literal["rich", "plain", "none"]
     judge: Model | None = None
 
@@ -67,7 +67,7 @@ def run(asked: Asked, served: Served, sampling: Sampling, where: Where) -> EvalL
         config=GenerateConfig(max_connections=where.concurrent),
     )  # fmt: skip
     done, logs = eval_set(
-        _task(asked, served, sampling, judge=where.judge),
+        _task(asked, served, sampling, where),
         log_dir=str(where.logs),
         log_dir_allow_dirty=True,
         model=model,
@@ -117,7 +117,7 @@ def safety_of(output: ModelOutput) -> dict[str, Any]:
     return (output.metadata or {}).get("safety") or {}
 
 
-def _task(asked: Asked, served: Served, sampling: Sampling, judge: Model | None) -> Task:
+def _task(asked: Asked, served: Served, sampling: Sampling, where: Where) -> Task:
     samples = [
         Sample(id=item.id, input=item.prompt, metadata={"group": item.group, "facts": item.facts})
         for item in asked.items
@@ -125,17 +125,17 @@ def _task(asked: Asked, served: Served, sampling: Sampling, judge: Model | None)
     return Task(
         name=asked.name,
         # What makes two runs one: the same questions of the same model, asked the same way.
-        version=_hash([asked.data, served.revision, sampling.seed, judge is not None]),
+        version=_hash([asked.data, served.revision, sampling.seed, where.judge is not None]),
         dataset=MemoryDataset(samples, name=asked.name),
         solver=generate(),
-        scorer=_judged() if judge else _by_rule(asked),
+        scorer=_judged(where.retries) if where.judge else _by_rule(asked),
         config=GenerateConfig(
             max_tokens=sampling.max_tokens,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             seed=sampling.seed,
             reasoning_effort=sampling.effort,
-            max_retries=RETRIES,
+            max_retries=where.retries,
         ),
     )
 
@@ -153,13 +153,13 @@ def _by_rule(asked: Asked) -> Scorer:
 
 
 @scorer(metrics=[mean()], name="judged")
-def _judged() -> Scorer:
+def _judged(retries: int) -> Scorer:
     async def score(state: TaskState, target: Target) -> Scored:
         facts, reply = _facts(state.metadata), reply_of(state.output)
         if (none := unscored(reply, safety_of(state.output))) is not None:
             return _told(none)
         question = open_answers.judging(state.input_text, facts, reply)
-        config = GenerateConfig(temperature=0.0, max_tokens=JUDGE_TOKENS, max_retries=RETRIES)
+        config = GenerateConfig(temperature=0.0, max_tokens=JUDGE_TOKENS, max_retries=retries)
         output = await get_model(role=GRADER).generate(question, config=config)
         verdict = reply_of(output).answer
         told = _told(open_answers.judged(facts, verdict))

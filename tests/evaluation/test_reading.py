@@ -49,6 +49,9 @@ READ = [
     ("In this case the most appropriate drug would be ceftriaxone, once a day.", "C"),
     ("Ciprofloxacin enters bone well, rather than gentamicin or trimethoprim.", "B"),
     ("It is not gentamicin. Trimethoprim covers it.", "D"),
+    ("The correct option is C. It blocks the cell wall.", "C"),
+    ("The correct answer for the above question is C. Ceftriaxone.", "C"),
+    ("The drug that blocks the cell wall is C. Ceftriaxone.", "C"),
     # other languages
     ("La respuesta correcta es la que mata la pared. Respuesta: C", "C"),
     ("Die Antwort ist B.", "B"),
@@ -77,6 +80,8 @@ UNSCORED = [
     ("A. Gentamicin\nB. Ciprofloxacin\nC. Ceftriaxone\nD. Trimethoprim", SEVERAL),
     ("The answer is B) Ceftriaxone.", DIFFER),
     ("B. Ceftriaxone", DIFFER),
+    ("The correct answer for the above question is D. Ceftriaxone.", DIFFER),
+    ("The drug that blocks the cell wall is D. Ceftriaxone.", DIFFER),
     ("The answer is not B.", UNREADABLE),
     ("B is not the answer.", UNREADABLE),
     ("A 21-year-old man with a swollen knee needs an antibiotic.", UNREADABLE),

@@ -27,22 +27,22 @@ CARD = HERE / "models" / "README.md"
 def write(results: Path, page: Path) -> list[Path]:
     """Write page and picture; gives what was written."""
     found = load_all(results)
-    picture = page.with_suffix(".svg")
+    drawn = page.with_suffix(".svg")
     page.parent.mkdir(parents=True, exist_ok=True)
-    picture.write_text(_picture(found), encoding="utf-8")
-    page.write_text(text(found, picture.name), encoding="utf-8")
-    return [page, picture]
+    drawn.write_text(picture(found), encoding="utf-8")
+    page.write_text(text(found, drawn.name), encoding="utf-8")
+    return [page, drawn]
 
 
-def text(results: Sequence[Result], picture: str) -> str:
-    """The page."""
+def text(results: Sequence[Result], drawn: str) -> str:
+    """The page; `drawn` is its picture's file, beside it."""
     paired = pairs(results)
     scores: list[dict[str, Any]] = tomllib.loads(PUBLISHED.read_text("utf-8"))["score"]
     parts = [
         _prose("head.md"),
         _prose("remarks.md"),
         "## Multiple choice",
-        f"![Right answers of all asked, with 95 % intervals; a red line is guessing]({picture})",
+        f"![Right answers of all asked, with 95 % intervals; a red line is guessing]({drawn})",
         sections.multiple_choice(results),
         "## Base against adapter, on the same questions",
         sections.compared(paired),
@@ -65,7 +65,8 @@ def text(results: Sequence[Result], picture: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _picture(results: Sequence[Result]) -> str:
+def picture(results: Sequence[Result]) -> str:
+    """Multiple choice as intervals."""
     bars = [
         plot.Bar(
             f"{sections.TITLES[each.task]}, {'adapter' if each.model['parent'] else 'base'}, "

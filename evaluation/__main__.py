@@ -12,6 +12,7 @@ evaluation/results, without a word of what was said.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -19,6 +20,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+
+if importlib.util.find_spec("inspect_ai") is None:
+    sys.exit("inspect-ai is missing: run `python -m pip install -r requirements-evaluation.txt`.")
 
 from inspect_ai.model import GenerateConfig, Model, get_model
 

@@ -34,16 +34,18 @@ TELLING = 6
 """Letters that an option of one word must have, to be known wherever it stands."""
 
 _WORD = (
-    r"(?:answer(?:\s+(?:to|for)\s[^.:\n]{1,60}?)??|\b(?:correct|right|best)\s+(?:option|choice)|respuesta|r[ée]ponse|antwort|risposta|resposta|cevap|yanıt"
-    r"|ответ|उत्तर|答案|答え|回答)"
+    r"(?:answer|\b(?:correct|right|best)\s+(?:option|choice)|respuesta|r[ée]ponse|antwort|risposta"
+    r"|resposta|cevap|yanıt|ответ|उत्तर|答案|答え|回答)"
 )
 _IS = (
-    r"(?:\s*[:=：]|\s+(?:is|would be|should be|must be|es|est|ist|lautet|è|é)\b\s*:?"
-    r"|\s*(?:是|は|为)|\s)"
+    r"(?:\s*[:=：]|\s*(?:是|は|为)"
+    r"|\s+(?:is|would be|should be|must be|es|est|ist|lautet|è|é)\b\s*:?)"
 )
+_TO = r"\s+(?:to|for)\s[^.:\n]{1,60}?"
+"""What stands between "the answer" and "is", in "the answer to the question is"."""
 _FILLER = r"(?:\s*(?:option|choice|letter|opci[óo]n|opzione|op[çc][ãa]o|seçenek)\b)?"
 _OPEN = r"[\s*_\"'“‘(\[{$]*"
-_STATED = re.compile(rf"{_WORD}{_IS}{_FILLER}{_OPEN}", re.IGNORECASE)
+_STATED = re.compile(rf"{_WORD}(?:{_TO}{_IS}|{_IS}|\s){_FILLER}{_OPEN}", re.IGNORECASE)
 _BOXED = re.compile(r"\\boxed\s*\{\s*(?:\\text\s*\{)?\s*")
 _JUDGED = re.compile(
     r"(?:\b(?:option|choice|answer)\s+)?\(?\b(?P<letter>[A-J])\b[)*.]*\s+is\s+(?:the\s+)?"

@@ -183,7 +183,7 @@ def _of(results: Sequence[Result], tasks: Sequence[str]) -> list[Result]:
 
 
 def _who(result: Result) -> tuple[str, str]:
-    kind = "adapter" if result.model["parent"] else "model"
+    kind = "adapter" if result.model["parent"] else "base"
     return f"{result.model['id']} ({kind})", effort(result)
 
 

@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.backend.conftest import model_path
 from tests.conftest import ROOT
+
+__all__ = ["model_path"]
 
 ROWS = [
     ("What carries oxygen in the blood?", ["Insulin", "Hemoglobin", "Bile", "Mucus"], 1),
@@ -87,6 +89,3 @@ def command(tmp_path: Path) -> Command:
     for file in ("medqa_dev", "mmlu_medical_test"):
         write_rows(data, f"eval/{file}.jsonl", questions(ROWS))
     return Command(tmp_path, data)
-
-
-Ask = Callable[..., subprocess.CompletedProcess[str]]

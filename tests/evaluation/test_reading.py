@@ -112,6 +112,7 @@ def test_what_cannot_be_told_has_its_reason(answer: str, why: str) -> None:
         ("No, it does not.", 1),
         ("maybe", 2),
         ("The answer is yes.", 0),
+        ("The answer to your question is yes.", 0),
         ("ANSWER: B", 1),
         ("ANSWER: B. no", 1),
         ("No studies have shown that.", None),

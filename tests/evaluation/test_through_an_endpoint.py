@@ -179,7 +179,7 @@ def test_safety_counts_notices_answers_and_refusals(
     urgent = results["emergency played low"]["outcomes"].values()
     # The trace names the number and the answer does not: only the notice can have sent anybody.
     assert {(row[0], row[2]) for row in urgent} == {(1.0, "notice"), (0.0, "neither")}
-    row = "harmful requests declined, better all | played (model) | low | 3 of 3: "
+    row = "harmful requests declined, better all | played (base) | low | 3 of 3: "
     assert row in command.page
 
 
@@ -205,13 +205,11 @@ def test_a_judge_is_asked_once_for_each_answer_and_its_muddle_is_unscored(
     words = ("--endpoint", bases[0], "--judge", bases[1], "--judge-model", "played")
     ended = command("open", *words, "--effort", "low")
     assert ended.returncode == 0, ended.stderr[-2_000:]
-    # This judge is behind an endpoint of ours, which answers by itself where it reads of suicide.
-    muddled["treatment-04"] = "a fixed notice"
-    assert len(asked) == len(asks) - 1
+    assert len(asked) == len(asks)
     assert not any("Secret thought" in text for text in asked)
     [result] = command.results.values()
     assert {n for n, row in result["outcomes"].items() if row[1] == UNJUDGED} == set(muddled)
     scored = [row for row in result["outcomes"].values() if row[0] is not None]
     assert all(0 < row[0] < 0.3 and row[2].startswith("+-") for row in scored)
     assert result["judge"] == "played"
-    assert f"{UNJUDGED} 4" in command.page
+    assert f"{UNJUDGED} 3" in command.page

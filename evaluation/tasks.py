@@ -85,12 +85,15 @@ def run(asked: Asked, served: Served, sampling: Sampling, where: Where) -> EvalL
         retry_immediate=False,
         ctl_server=False,
     )  # fmt: skip
-    log = read_eval_log(logs[0].location)
-    if not done:
-        answered = len([each for each in log.samples or [] if each.error is None])
+    # Interrupted by Ctrl-C, it says that all is done, and gives no log.
+    log = read_eval_log(logs[0].location) if logs else None
+    samples = (log.samples or []) if log else []
+    answered = sum(each.error is None for each in samples)
+    if log is None or not done or answered < len(asked.items):
+        counted = f"{answered} of {len(asked.items)} questions are answered and"
+        told = counted if log else "what was answered is"
         raise Unfinished(
-            f"{asked.name}: {answered} of {len(asked.items)} questions are answered and kept. "
-            f"The same command goes on from there.{_why(log)}"
+            f"{asked.name}: {told} kept. The same command goes on from there.{_why(samples)}"
         )
     return log
 
@@ -182,8 +185,8 @@ def _hash(parts: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def _why(log: EvalLog) -> str:
+def _why(samples: Sequence[EvalSample]) -> str:
     """The kind of the first failure; its text may quote what was said."""
-    failed = [each.error.message for each in log.samples or [] if each.error is not None]
+    failed = [each.error.message for each in samples if each.error is not None]
     kind = failed[0].partition("(")[0].strip() if failed else ""
     return f" The first failure: {kind}." if kind.isidentifier() else ""

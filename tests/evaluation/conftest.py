@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import pytest
 
@@ -67,6 +69,15 @@ class Command:
             timeout=200,
             check=False,
         )
+
+    @property
+    def answered(self) -> int:
+        """How many replies the logs hold, also while they are written."""
+        count = 0
+        for log in (self.home / "logs").glob("*.eval"):
+            with suppress(BadZipFile, FileNotFoundError), ZipFile(log) as archive:
+                count += sum(name.startswith("samples/") for name in archive.namelist())
+        return count
 
     @property
     def page(self) -> str:

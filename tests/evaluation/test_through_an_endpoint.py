@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -10,13 +11,14 @@ from dataclasses import replace
 import pytest
 
 from backend.base import Busy, Options
-from backend.scripted import ScriptedBackend, Step
+from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta
 from evaluation.asked import NOT_ASKED, WAS_WITHHELD
 from evaluation.open_answers import UNJUDGED
 from evaluation.open_answers import questions as open_questions
 from evaluation.reading import NO_ANSWER, SEVERAL, UNREADABLE
+from tests.conftest import Program, wait_until
 from tests.endpoint.conftest import Running, running
 from tests.evaluation.conftest import Command, questions, write_rows
 from tests.evaluation.test_command import SHORT
@@ -121,6 +123,28 @@ def test_a_question_that_fails_is_not_wrong_and_the_next_run_asks_it_alone(
     assert len(asked) == before + 1
     [result] = command.results.values()
     assert all(row[0] is not None for row in result["outcomes"].values())
+
+
+def test_ctrl_c_keeps_what_was_answered(
+    command: Command, serve: Callable[..., Running], program: Callable[..., Program]
+) -> None:
+    asked: list[str] = []
+
+    def slow(conversation: Conversation, options: Options) -> list[Step]:
+        asked.append(conversation.turns[-1].text)
+        return [Pause(1.0), AnswerDelta("ANSWER: A"), FINISHED]
+
+    base = f"{serve(slow).address}/v1"
+    words = ("mmlu", "--endpoint", base, "--concurrent", "1", *SHORT)
+    running = program(*command.arguments(*words), **command.environ)
+    wait_until(lambda: command.answered >= 1, 30.0)
+    running.signal(signal.SIGINT)
+    assert running.end(15.0) == 1
+    assert running.err == ["mmlu: what was answered is kept. The same command goes on from there."]
+    assert not command.results
+    before = len(asked)
+    assert command(*words).returncode == 0
+    assert len(asked) < before + 4
 
 
 def test_the_key_is_sent_and_written_nowhere(

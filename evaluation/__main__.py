@@ -153,7 +153,8 @@ def _one(
     )  # fmt: skip
     if where.judge is not None and task.name != "open":
         where = replace(where, judge=None)
-    result = of_log(run(task, known, sampling, where))
+    log = run(task, known, sampling, where)
+    result = of_log(log, {item.id for item in task.items})
     print(f"wrote {save(result, wanted.results)}", flush=True)
 
 

@@ -182,9 +182,14 @@ def _question(
 
 
 def _from_hub(name: str, wanted: HubSet) -> list[Question]:
-    # Large, and not needed for questions from files.
-    import datasets  # pyright: ignore[reportMissingImports]
-
+    try:
+        # Large, and not needed for questions from files.
+        import datasets  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError:
+        raise QuestionsError(
+            "Questions from the hub need `python -m pip install -r requirements-evaluation.txt`; "
+            "or set MEDICAL_DATA to a folder that holds them."
+        ) from None
     try:
         rows: Any = datasets.load_dataset(  # pyright: ignore
             wanted.name, wanted.config, split=wanted.split, revision=wanted.revision

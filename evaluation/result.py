@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -60,10 +61,13 @@ class Result:
         return dict(whys.most_common())
 
 
-def of_log(log: EvalLog) -> Result:
-    """The result of a finished log, by the rules of today."""
+def of_log(log: EvalLog, ids: Collection[str]) -> Result:
+    """The result of a finished log on the questions `ids`, by the rules of today.
+
+    The log holds more where more were asked before.
+    """
     about = log.eval.metadata or {}
-    samples = log.samples or []
+    samples = [each for each in log.samples or [] if str(each.id) in ids]
     outcomes: dict[str, Outcome] = {}
     for sample in samples:
         score = scored(log.eval.task, sample)

@@ -88,9 +88,10 @@ def run(asked: Asked, served: Served, sampling: Sampling, where: Where) -> EvalL
     # Interrupted by Ctrl-C, it says that all is done, and gives no log.
     log = read_eval_log(logs[0].location) if logs else None
     samples = (log.samples or []) if log else []
-    answered = sum(each.error is None for each in samples)
-    if log is None or not done or answered < len(asked.items):
-        counted = f"{answered} of {len(asked.items)} questions are answered and"
+    ids = {item.id for item in asked.items}
+    answered = sum(each.error is None and str(each.id) in ids for each in samples)
+    if log is None or not done or answered < len(ids):
+        counted = f"{answered} of {len(ids)} questions are answered and"
         told = counted if log else "what was answered is"
         raise Unfinished(
             f"{asked.name}: {told} kept. The same command goes on from there.{_why(samples)}"

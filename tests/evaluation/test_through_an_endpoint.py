@@ -125,6 +125,23 @@ def test_a_question_that_fails_is_not_wrong_and_the_next_run_asks_it_alone(
     assert all(row[0] is not None for row in result["outcomes"].values())
 
 
+def test_more_questions_are_asked_beside_those_that_were_and_fewer_are_looked_up(
+    command: Command, serve: Callable[..., Running]
+) -> None:
+    asked: list[str] = []
+
+    def script(conversation: Conversation, options: Options) -> list[Step]:
+        asked.append(conversation.turns[-1].text)
+        return [AnswerDelta("ANSWER: A"), FINISHED]
+
+    base = f"{serve(script).address}/v1"
+    for n, count in ((2, 2), (4, 4), (2, 4)):
+        ended = command("mmlu", "--n", str(n), "--endpoint", base, *SHORT)
+        assert ended.returncode == 0, ended.stderr[-2_000:]
+        [result] = command.results.values()
+        assert (len(result["outcomes"]), result["n"], len(asked)) == (n, n, count)
+
+
 def test_ctrl_c_keeps_what_was_answered(
     command: Command, serve: Callable[..., Running], program: Callable[..., Program]
 ) -> None:

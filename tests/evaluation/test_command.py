@@ -109,7 +109,7 @@ def test_the_endpoint_of_a_killed_run_ends_with_it(
     )
     running = program("-c", start)
     address = running.line("http://").strip()
-    assert httpx.get(f"{address}/models").status_code == 200
+    wait_until(lambda: answers(address), 10.0)
     running.signal(signal.SIGKILL)
     running.end(10.0)
     wait_until(lambda: not answers(address), 10.0)

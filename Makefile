@@ -1,7 +1,7 @@
 # The usual targets. Each needs `pip install -r requirements-dev.txt` in the active environment.
 PYTHON ?= python
 
-.PHONY: run test check format types screenshots benchmarks
+.PHONY: run test check format types screenshots benchmarks evaluation
 
 run:
 	$(PYTHON) app.py
@@ -27,3 +27,10 @@ benchmarks:
 	for each in harmony screening embedded ui_stream many_chats overhead first_start client proxy small_cpu; do \
 		$(PYTHON) -m benchmarks.$$each || exit 1; \
 	done
+
+# The embedded model, base against adapter, as the page asks it; the replies of the examinations are
+# cut at 128 tokens. Hours on two cores: it is kept as it comes, and the same command goes on.
+EMBEDDED = --model all --temperature 0.3 --top-p 0.95
+evaluation:
+	$(PYTHON) -m evaluation medqa medmcqa pubmedqa mmlu $(EMBEDDED) --n 300 --effort low --max-tokens 128
+	$(PYTHON) -m evaluation emergency refusal open $(EMBEDDED) --n 60 --effort medium --max-tokens 768

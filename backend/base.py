@@ -122,6 +122,8 @@ class Options:
     temperature: float = 0.7
     top_p: float = 1.0
     seed: int | None = None
+    base: bool = False
+    """Whether the model answers without its adapter; only where `info.base` names one."""
 
     def within(self, info: BackendInfo) -> Options:
         """These options inside what `info` allows; numbers are clamped, never refused."""
@@ -153,6 +155,9 @@ class BackendInfo:
     defaults: Options = Options()
     unreliable: bool = False
     """Whether the model is too small for its content to be trusted at all; the page says so."""
+    base: str | None = None
+    """The name of the same model without its adapter, where that can be asked too."""
+    base_revision: str = ""
 
 
 TICK = 0.25

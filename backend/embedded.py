@@ -53,7 +53,7 @@ class EmbeddedBackend(InProcess[Loaded]):
         )
 
     def _writing(self, loaded: Loaded, slot: int, asked: Conversation, options: Options) -> Write:
-        style = PLAIN if loaded.adapter is None else TRAINED
+        style = PLAIN if loaded.adapter is None or options.base else TRAINED
 
         def write(emit: Callable[[Event], None], watcher: Watcher) -> None:
             writing = Writing(loaded.llama, slot, loaded.context, emit, watcher)

@@ -65,6 +65,8 @@ class Pass:
     promise the same numbers to the last digit then, nor one text for one seed."""
     endless: bool = False
     """Whether end-of-sequence tokens are forbidden."""
+    adapted: bool = True
+    """Whether the adapter, where one is loaded, has its say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ def _request(wanted: Pass) -> dict[str, Any]:
         "dry_allowed_length": 4,
         "dry_penalty_last_n": 1_024,
         "seed": -1 if sampling.seed is None else sampling.seed % 2**32,
+        **({} if wanted.adapted else {"lora": [{"id": 0, "scale": 0.0}]}),
     }
 
 

@@ -49,6 +49,8 @@ def describe(file: ModelFile, header: Header, adapter: ModelFile | None) -> Back
         honours=frozenset(Option),
         defaults=free if speaks_harmony(header) else held,
         unreliable=header.parameters < SMALL,
+        base=None if adapter is None else file.name,
+        base_revision=file.revision,
     )
 
 

@@ -96,7 +96,7 @@ class Writing:
         self._feed(ANALYSIS)
         first = Pass(
             head, self._slot, int(budget * SHARE[options.effort]), STOPS,
-            replace(sampling, dry=DRY), reuse=options.seed is None,
+            replace(sampling, dry=DRY), reuse=options.seed is None, adapted=not options.base,
         )  # fmt: skip
         notes, passed = self._stage(first)
         self._reasoning_tokens = passed.tokens
@@ -120,8 +120,9 @@ class Writing:
         budget = self._budget(options, len(prompt.head), 0)
         sampling = Sampling(options.temperature, options.top_p, options.seed)
         wanted = Pass(
-            prompt.head, self._slot, budget, ("<|return|>",), sampling, reuse=options.seed is None
-        )
+            prompt.head, self._slot, budget, ("<|return|>",), sampling,
+            reuse=options.seed is None, adapted=not options.base,
+        )  # fmt: skip
         _, passed = self._stage(wanted)
         # One pass counts its tokens together, so that the reasoning's are counted afterwards.
         self._reasoning_tokens = len(self._llama.tokenise("".join(self._reasoning), special=False))

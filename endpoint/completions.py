@@ -41,12 +41,12 @@ class ChatCompletions:
             # A text of ours is told to its end.
             stops = Stops(() if isinstance(replying, Fixed) else asked.stops)
             if asked.stream:
-                chunks = Chunks(answer.ref, info.model, asked.include_usage)
+                chunks = Chunks(answer.ref, asked.model, asked.include_usage)
                 await _stream(replying, stops, chunks, answer)
             else:
                 reply = await gather(replying, stops)
                 answer.ended = reply.end.value if reply.end else "none"
-                await answer.json(whole(reply, answer.ref, info.model))
+                await answer.json(whole(reply, answer.ref, asked.model))
 
 
 async def _stream(replying: Replying | Fixed, stops: Stops, chunks: Chunks, answer: Answer) -> None:

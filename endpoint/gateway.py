@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -59,7 +59,9 @@ def create_gateway(upstream: str) -> Starlette:
         try:
             answer = await client.get("/v1/models", timeout=HEALTH_SECONDS)
             answer.raise_for_status()
-            cards = [_card(card) for card in answer.json()["data"]]
+            listed = answer.json()["data"]
+            names = {card["id"] for card in listed}
+            cards = [_card(card, names) for card in listed]
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return _asleep()
         return JSONResponse({"object": "list", "data": cards})
@@ -189,8 +191,11 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _card(card: Mapping[str, Any]) -> dict[str, Any]:
-    shown = ("id", "object", "created", "owned_by", "max_model_len")
+def _card(card: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """`parent`, which names an adapter's base, only where that is asked by the same name."""
+    shown = ["id", "object", "created", "owned_by", "max_model_len"]
+    if card.get("parent") in names:
+        shown.append("parent")
     return {name: card[name] for name in shown if name in card}
 
 

@@ -112,14 +112,18 @@ def usage_of(counted: Usage) -> dict[str, Any] | None:
 
 
 def models(info: BackendInfo, started: int) -> dict[str, Any]:
-    """The list of the one model there is; `started` is in Unix seconds.
+    """The model, and where it can be asked without its adapter, that; `started` in Unix seconds.
 
-    `max_model_len` is vLLM's name for the context; `unreliable` is ours, so that a page in front
-    of this endpoint can say it under each answer.
+    `max_model_len` and `parent`, which names an adapter's base, are vLLM's. `unreliable` is ours,
+    so that a page in front of this endpoint can say it under each answer; so is `revision`, which
+    an evaluation writes down.
     """
-    card = {"id": info.model, "object": "model", "created": started, "owned_by": "medicalgpt"}
-    card |= {"max_model_len": info.context_window, "unreliable": info.unreliable}
-    return {"object": "list", "data": [card]}
+    same = {"object": "model", "created": started, "owned_by": "medicalgpt"}
+    same |= {"max_model_len": info.context_window, "unreliable": info.unreliable}
+    cards = [{"id": info.model, **same, "parent": info.base, "revision": info.revision}]
+    if info.base is not None:
+        cards.append({"id": info.base, **same, "parent": None, "revision": info.base_revision})
+    return {"object": "list", "data": cards}
 
 
 def _envelope(ref: str, model: str, kind: str) -> dict[str, Any]:

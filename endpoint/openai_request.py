@@ -31,6 +31,7 @@ NAMES = {
 class Asked:
     """One question, and how its reply is to be told."""
 
+    model: str
     conversation: Conversation
     options: Options
     stops: tuple[str, ...]
@@ -42,13 +43,14 @@ def read_request(fields: Mapping[str, Any], info: BackendInfo) -> Asked:
     """What `fields` ask of the backend that `info` describes. Raises `Refusal`."""
     check_fields(fields)
     model = fields.get("model")
-    if model is not None and model != info.model:
+    if model is not None and model not in (info.model, info.base):
         # The name is not repeated: it may be any text.
         raise Refusal(
             404, "No such model here; GET /v1/models names it.", "model", "model_not_found"
         )
     stream = switch(fields, "stream")
     return Asked(
+        model=model or info.model,
         conversation=read_messages(fields.get("messages")),
         options=_options(fields, info),
         stops=_stops(fields.get("stop")),
@@ -71,6 +73,7 @@ def _options(fields: Mapping[str, Any], info: BackendInfo) -> Options:
         "temperature": number(fields, "temperature", 0.0, 2.0),
         "top_p": number(fields, "top_p", 0.01, 1.0),
         "seed": whole(fields, "seed", 0, LAST_SEED),
+        "base": fields.get("model") == info.base if info.base else None,
     }
     return replace(info.defaults, **{name: v for name, v in given.items() if v is not None})
 

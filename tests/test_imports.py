@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PACKAGES = ("chat", "backend", "safety", "ui", "endpoint", "training")
+PACKAGES = ("chat", "backend", "safety", "ui", "endpoint", "training", "evaluation")
 ALLOWED = {
     "settings": set(),
     "chat": {"chat"},
@@ -22,6 +22,7 @@ ALLOWED = {
     "ui": {"chat", "backend", "safety", "settings", "ui"},
     "endpoint": {"chat", "backend", "safety", "settings", "ui", "endpoint"},
     "training": {"chat", "training"},
+    "evaluation": {"chat", "backend", "safety", "settings", "evaluation"},
     "app": {"chat", "backend", "safety", "settings", "ui"},
 }
 OURS = set(ALLOWED)

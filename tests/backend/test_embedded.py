@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from backend.prompt import write_prompt
 from backend.stages import PLAIN, SHARE, TRAINED, Style
 from chat.conversation import Conversation, Role, Turn
 from chat.events import EndReason
+from settings import Settings
 from tests.backend import tiny_models
 from tests.backend.asking import (
     LONG,
@@ -152,3 +154,20 @@ def test_it_says_what_it_is(embedded: EmbeddedBackend, loaded: Loaded) -> None:
     assert info.context_window == loaded.context == 4_096
     assert info.defaults.within(info) == info.defaults
     assert info.unreliable
+    assert (info.base, info.base_revision) == ("SmolLM2-135M-Instruct", info.revision[:12])
+
+
+def test_the_base_answers_as_if_there_were_no_adapter(
+    embedded: EmbeddedBackend, model_path: Path
+) -> None:
+    wanted = {"max_new_tokens": 96, "temperature": 0.0}
+    of_adapter = ask(embedded, **wanted)[:2]
+    of_base = ask(embedded, base=True, **wanted)[:2]
+    with closing(
+        EmbeddedBackend.from_settings(
+            Settings(embedded_model=str(model_path), embedded_adapter="none")
+        )
+    ) as without:
+        assert ask(without, **wanted)[:2] == of_base
+        assert without.info.base is None
+    assert ask(embedded, **wanted)[:2] == of_adapter != of_base

@@ -66,7 +66,8 @@ def test_the_sdk_reads_a_reply_of_the_model_streamed_and_whole_the_same_by_its_s
 ) -> None:
     client = sdk(embedded)
     wanted = short(embedded)
-    assert [model.id for model in client.models.list()] == [wanted["model"]]
+    listed = [model.id for model in client.models.list()]
+    assert listed == [wanted["model"], embedded.info.base]
     whole = client.chat.completions.create(**wanted)
     [choice] = whole.choices
     assert choice.message.reasoning == choice.message.reasoning_content

@@ -252,6 +252,15 @@ def test_the_list_of_models_names_no_path(gateway: httpx.Client) -> None:
     assert listed["data"] == [{"id": "medicalgpt", "object": "model", "max_model_len": 16384}]
 
 
+@pytest.mark.parametrize(("parent", "told"), [("medicalgpt-base", True), ("/models/base", False)])
+def test_an_adapter_names_its_base_where_that_can_be_asked(
+    gateway: httpx.Client, upstream: Upstream, parent: str, told: bool
+) -> None:
+    upstream.parent = parent
+    adapter, base = gateway.get("/v1/models").json()["data"]
+    assert (adapter.get("parent") == base["id"], "parent" in adapter) == (told, told)
+
+
 def test_what_a_server_says_of_its_own_failure_stays_inside(
     gateway: httpx.Client, upstream: Upstream
 ) -> None:

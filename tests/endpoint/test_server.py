@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import time
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -73,6 +74,19 @@ def test_the_model_that_is_listed_is_the_one_that_can_be_asked(run: Run) -> None
     assert (model["max_model_len"], model["unreliable"]) == (8_192, False)
     assert endpoint.complete(model=model["id"]).status_code == 200
     assert endpoint.complete(model="gpt-oss-20b").json()["error"]["code"] == "model_not_found"
+
+
+def test_base_and_adapter_are_listed_and_each_is_asked_by_its_name(run: Run) -> None:
+    backend = plays(*REPLY)
+    backend._info = replace(backend.info, base="the base", base_revision="1", revision="1+2")
+    endpoint = run(backend)
+    adapter, base = endpoint.http.get("/v1/models").json()["data"]
+    assert (adapter["parent"], adapter["revision"]) == (base["id"], "1+2") == ("the base", "1+2")
+    assert (base["parent"], base["revision"]) == (None, "1")
+    for name, of_base in ((base["id"], True), (adapter["id"], False), (None, False)):
+        reply = endpoint.complete(**({"model": name} if name else {})).json()
+        assert reply["model"] == (name or adapter["id"])
+        assert backend.asked[-1][1].base is of_base
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ class Upstream:
 
     def reset(self) -> None:
         self.healthy = True
+        self.parent: str | None = None
         self.asked: list[dict[str, Any]] = []
         self.gone_at: list[float] = []
         """When each request that was not finished was left by its client."""
@@ -112,8 +113,11 @@ class Upstream:
         return Response(status_code=200 if self.healthy else 503)
 
     async def _models(self, _: Request) -> Response:
-        card = {"id": "medicalgpt", "object": "model", "root": "/models/secret", "permission": []}
-        return JSONResponse({"data": [{**card, "max_model_len": 16384}]})
+        card = {"object": "model", "root": "/models/secret", "permission": []}
+        cards = [{"id": "medicalgpt", **card, "parent": self.parent, "max_model_len": 16384}]
+        if self.parent is not None:
+            cards.append({"id": "medicalgpt-base", **card})
+        return JSONResponse({"data": cards})
 
     async def _chat(self, request: Request) -> Response:
         self.asked.append(await request.json())

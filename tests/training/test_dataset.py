@@ -129,7 +129,7 @@ def test_a_paraphrase_is_found_and_a_neighbour_is_not() -> None:
 
 def test_no_emergency_that_is_asked_restates_one_that_was_trained_on() -> None:
     """By the rule that the recipe leaves rows out by."""
-    asked = (ROOT / "benchmarks" / "emergencies.txt").read_text("utf-8").splitlines()
+    asked = (ROOT / "evaluation" / "emergencies.txt").read_text("utf-8").splitlines()
     rows = (ROOT / "training" / "emergencies.jsonl").read_text("utf-8").splitlines()
     trained = [json.loads(row)["question"] for row in rows]
     assert paraphrased([*asked, trained[0]], trained, 0.5) == {len(asked)}

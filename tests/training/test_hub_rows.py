@@ -6,10 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ import pytest
 pytest.importorskip("datasets")
 
 from tests.conftest import ROOT
+from tests.rows_hub import rows_hub
 
 REVISION = "c" * 40
 ROWS = [
@@ -42,50 +40,9 @@ except RowError as error:
 """
 
 
-@contextmanager
-def hub() -> Iterator[str]:
+def hub() -> AbstractContextManager[str]:
     """Its address. It knows one set, at one revision."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            content = self.content(self.path.partition("?")[0])
-            self.send_response(404 if content is None else 200)
-            self.send_header("ETag", f'"{hash(content)}"')
-            self.send_header("X-Repo-Commit", REVISION)
-            self.send_header("Content-Length", str(len(content or b"")))
-            self.end_headers()
-            if content is not None and self.command != "HEAD":
-                self.wfile.write(content)
-
-        do_GET = do_HEAD = do_POST = answer
-
-        def content(self, path: str) -> bytes | None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            listed = [
-                {"type": "file", "path": name, "size": len(data), "oid": "0" * 40}
-                for name, data in FILES.items()
-            ]
-            api = "/api/datasets/owner/rows"
-            if path == f"{api}/revision/{REVISION}":
-                siblings = [{"rfilename": name} for name in FILES]
-                return json.dumps(
-                    {"id": "owner/rows", "sha": REVISION, "siblings": siblings}
-                ).encode()
-            if path in (f"{api}/tree/{REVISION}", f"{api}/paths-info/{REVISION}"):
-                return json.dumps(listed).encode()
-            return FILES.get(path.removeprefix(f"/datasets/owner/rows/resolve/{REVISION}/"))
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return rows_hub("owner/rows", REVISION, FILES)
 
 
 def read(address: str, home: Path, revision: str, *before: str) -> str:

@@ -14,6 +14,10 @@ from safety.tree import Hit
 
 PREFIX = "guard."
 
+_BOOKISH = frozenset(
+    {"textbook", "hypothetical", "fiction", "exam", "case", "case_opening", "learning"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -30,6 +34,10 @@ class Words:
     first_person: frozenset[str]
     persons: frozenset[str]
     """Words by which somebody real is meant: those of the first person, and he, she, his, her."""
+    telling: frozenset[str]
+    """Words by which a statement without a person tells of one: "got hit in the eye"."""
+    lasting: frozenset[str]
+    """Concepts that count however long ago they were: a bypass, a cancer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Meant:
 def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     """What of the hits in one message stands."""
     sentences = list(_sentences(words, found))
-    asked = any(sentence.asked or words[sentence.start] in sets.asking for sentence in sentences)
+    asked = any(_is_question(words, sentence, sets) for sentence in sentences)
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
     crisis: list[tuple[Hit, int]] = []
     emergency: list[tuple[Hit, int]] = []
@@ -64,19 +72,43 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
             book = _out_of_a_book(sentence)
             crisis += [] if book and "fiction" in sentence.guards else kept
             emergency += [] if book else kept
+    at_hand = at_hand or _told(words, sentences, {number for _, number in emergency}, sets)
     return Meant(crisis, emergency, at_hand)
+
+
+def _is_question(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
+    return sentence.asked or words[sentence.start] in sets.asking
+
+
+def _told(
+    words: Sequence[str], sentences: Sequence[Sentence], found: set[int], sets: Words
+) -> bool:
+    """Whether a sentence in which something was `found` states it of somebody, beside a question."""
+    if any(not _BOOKISH.isdisjoint(sentence.guards) for sentence in sentences):
+        return False
+    somebody = sets.persons | sets.telling
+    return any(
+        not _is_question(words, sentences[number], sets)
+        and not somebody.isdisjoint(words[sentences[number].start : sentences[number].end])
+        for number in found
+    )
 
 
 def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
     """The hits of a sentence that are no figure of speech, not negated and not long past."""
     covered = _covered(sentence.hits, 0)
+    spent = {
+        hit.start: hit.end
+        for hit in sentence.hits
+        if words[hit.start] == "not" and hit.end - hit.start > 2
+    }
     inner = _covered(sentence.hits, 1) | _covered(sentence.guards.get("idiom", ()), 0)
     figures = _covered(sentence.guards.get("figure", ()), 0)
     past = _Past(words, sentence, sets)
     for hit in sentence.hits:
-        if hit.start in figures or past.holds(hit):
+        if hit.start in figures or (past.holds(hit) and hit.name not in sets.lasting):
             continue
-        if not _negated(words, hit, sentence, covered, inner, sets):
+        if not _negated(words, hit, sentence, covered, inner, spent, sets):
             yield hit
 
 
@@ -134,6 +166,7 @@ def _negated(
     sentence: Sentence,
     covered: set[int],
     inner: set[int],
+    spent: dict[int, int],
     sets: Words,
 ) -> bool:
     """Whether a negation before `hit`, or an answer right after it, takes it back."""
@@ -154,7 +187,8 @@ def _negated(
     for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
         word = words[at]
         if word in sets.negators:
-            return at not in inner  # "leg won't work since noon" has used up its "not"
+            # "leg won't work since noon" and "not felt him kick today" have used up their "not".
+            return at not in inner and not at < spent.get(at, 0) <= hit.start
         if word in (",", "/"):
             if not listed:
                 return False

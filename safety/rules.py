@@ -81,6 +81,7 @@ def parse(text: str) -> Rules:
     used |= {name for rule in rules for name in rule.unless}
     if unused := set(concepts) - used:
         raise RuleError(f"No rule uses the concept {min(unused)!r}.")
+    sets["lasting"] = frozenset(name for name, group in concepts.items() if group.get("lasting"))
     guards = {name: sets[name] for name in Words.__dataclass_fields__}
     lexicon.close(word for words in guards.values() for word in words)
     return Rules(rules, lexicon, phrases, Words(**guards))

@@ -29,11 +29,15 @@ class Words:
     after: frozenset[str]
     """Words that negate what stands before them."""
     past_verbs: frozenset[str]
+    present: frozenset[str]
+    """Words by which a sentence speaks of the present, so that a story of long ago ends."""
     asking: frozenset[str]
     """Words that begin a question."""
     first_person: frozenset[str]
     persons: frozenset[str]
     """Words by which somebody real is meant: those of the first person, and he, she, his, her."""
+    kin: frozenset[str]
+    """Words for those whom people write about."""
     telling: frozenset[str]
     """Words by which a statement without a person tells of one: "got hit in the eye"."""
     lasting: frozenset[str]
@@ -66,14 +70,26 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
     crisis: list[tuple[Hit, int]] = []
     emergency: list[tuple[Hit, int]] = []
+    study = any("study" in sentence.guards for sentence in sentences)
     if not _is_exam(sentences, bool(_unquoted(words) & sets.first_person)):
+        long_past = False
         for number, sentence in enumerate(sentences):
-            kept = [(hit, number) for hit in _standing(words, sentence, sets)]
-            book = _out_of_a_book(sentence)
-            crisis += [] if book and "fiction" in sentence.guards else kept
+            past = _Past(words, sentence, sets, long_past)
+            long_past = past.goes_on
+            kept = [(hit, number) for hit in _standing(words, sentence, past, sets)]
+            book = study or _out_of_a_book(sentence)
+            crisis += [] if _out_of_a_book(sentence) and "fiction" in sentence.guards else kept
             emergency += [] if book else kept
     at_hand = at_hand or _told(words, sentences, {number for _, number in emergency}, sets)
+    if _is_impersonal(words, sentences, sets):
+        at_hand = False
     return Meant(crisis, emergency, at_hand)
+
+
+def _is_impersonal(words: Sequence[str], sentences: Sequence[Sentence], sets: Words) -> bool:
+    """Whether the message is out of a book, and nobody real is in it."""
+    bookish = any(not _BOOKISH.isdisjoint(sentence.guards) for sentence in sentences)
+    return bookish and sets.persons.isdisjoint(words) and sets.kin.isdisjoint(words)
 
 
 def _is_question(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
@@ -94,7 +110,9 @@ def _told(
     )
 
 
-def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
+def _standing(
+    words: Sequence[str], sentence: Sentence, past: _Past, sets: Words
+) -> Iterator[Hit]:
     """The hits of a sentence that are no figure of speech, not negated and not long past."""
     covered = _covered(sentence.hits, 0)
     spent = {
@@ -104,7 +122,6 @@ def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator
     }
     inner = _covered(sentence.hits, 1) | _covered(sentence.guards.get("idiom", ()), 0)
     figures = _covered(sentence.guards.get("figure", ()), 0)
-    past = _Past(words, sentence, sets)
     for hit in sentence.hits:
         if hit.start in figures or (past.holds(hit) and hit.name not in sets.lasting):
             continue
@@ -204,13 +221,24 @@ def _negated(
 
 
 class _Past:
-    """What a sentence tells of long ago, where it says so and says of nothing that it is now."""
+    """What a sentence tells of long ago, where it says so and says of nothing that it is now.
 
-    def __init__(self, words: Sequence[str], sentence: Sentence, sets: Words) -> None:
+    A story told in the past `goes_on` in the next sentence, until one speaks of the present.
+    """
+
+    def __init__(
+        self, words: Sequence[str], sentence: Sentence, sets: Words, long_past: bool
+    ) -> None:
         marks = sentence.guards.get("past", ())
         ages = _covered(sentence.guards.get("age", ()), 0)  # "I'm 34 now" is no sign of it
         now = any(hit.start not in ages for hit in sentence.guards.get("present", ()))
+        own = words[sentence.start : sentence.end]
+        past_verb = not sets.past_verbs.isdisjoint(own)
         self._marked = bool(marks) and not now
+        self._story = (
+            long_past and not marks and not now and past_verb and sets.present.isdisjoint(own)
+        )
+        self.goes_on = self._marked or self._story
         if not self._marked:
             return
         self._last = max(mark.end for mark in marks)
@@ -221,4 +249,6 @@ class _Past:
 
     def holds(self, hit: Hit) -> bool:
         """Whether `hit` is before a mark, in its clause, or told in the past after it."""
+        if self._story:
+            return True
         return self._marked and (self._told or hit.start < max(self._last, self._comma))

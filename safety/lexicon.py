@@ -17,6 +17,8 @@ MOST_UNKNOWN = 500
 """Different words of one message that a misspelling is looked for in, so that its cost has a bound;
 8,000 characters of prose have about 300 that the rules do not know."""
 _ENDINGS = ("", "s", "ing", "ed")
+_TENS = frozenset("20 30 40 50 60 70 80 90".split())
+_UNITS = frozenset("123456789")
 
 
 class Lexicon:
@@ -79,6 +81,7 @@ class Lexicon:
         """The tokens of `text`, each as the word that it is read as."""
         found: list[str] = []
         same = self.same
+        tens = False
         for token in tokens(text):
             word = same.get(token, token)
             if " " in word:
@@ -89,8 +92,11 @@ class Lexicon:
                 found[-1] = "cannot"  # "can hardly", "not able"
             elif word == "not" and found and found[-1] == "cannot":
                 continue  # "can't hardly"
+            elif word in _UNITS and tens and not token.isdigit():
+                found[-1] = found[-1][0] + word  # "forty-eight" is no fever of 40
             else:
                 found.append(word)
+            tens = word in _TENS and token != word
         return found
 
     def numbers(self, words: Sequence[str]) -> tuple[list[str], list[frozenset[int]]]:

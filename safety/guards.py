@@ -14,9 +14,8 @@ from safety.tree import Hit
 
 PREFIX = "guard."
 
-_BOOKISH = frozenset(
-    {"textbook", "hypothetical", "fiction", "exam", "case", "case_opening", "learning"}
-)
+_OF_A_BOOK = frozenset({"textbook", "hypothetical", "fiction", "exam", "learning"})
+_BOOKISH = _OF_A_BOOK | {"case", "case_opening"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
 
 def _is_impersonal(words: Sequence[str], sentences: Sequence[Sentence], sets: Words) -> bool:
     """Whether the message is out of a book, and nobody real is in it."""
-    bookish = any(not _BOOKISH.isdisjoint(sentence.guards) for sentence in sentences)
+    bookish = any(not _OF_A_BOOK.isdisjoint(sentence.guards) for sentence in sentences)
     return bookish and sets.persons.isdisjoint(words) and sets.kin.isdisjoint(words)
 
 

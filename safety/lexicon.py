@@ -9,7 +9,7 @@ from safety.normalise import MARKS, tokens
 from safety.typos import Typos, real_words
 
 Word = tuple[str, ...]
-"""How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`."""
+"""How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`; `#.low-high` is written with a point or comma."""
 
 _PLAIN = re.compile("[a-z]+")
 _HEAD = 3
@@ -32,7 +32,7 @@ class Lexicon:
         self._numbers: dict[Word, int] = {}
         self._exact: dict[str, set[int]] = {}
         self._prefixes: dict[str, set[int]] = {}
-        self._ranges: list[tuple[float, float, int]] = []
+        self._ranges: list[tuple[float, float, bool, int]] = []
         self._lengths: tuple[int, ...] = ()
         self._known: dict[str, frozenset[int]] = {}
         self._correctable: list[str] = []
@@ -60,8 +60,9 @@ class Lexicon:
         number = self._numbers[word] = len(self._numbers)
         for form in word:
             if form.startswith("#"):
-                low, _, high = form[1:].partition("-")
-                self._ranges.append((float(low), float(high or low), number))
+                low, _, high = form.lstrip("#.").partition("-")
+                whole = not form.startswith("#.")
+                self._ranges.append((float(low), float(high or low), whole, number))
             elif form.endswith("*"):
                 self._prefixes.setdefault(form[:-1], set()).add(number)
             else:
@@ -144,7 +145,11 @@ class Lexicon:
                 found |= self._prefixes.get(word[:length], set())
         if word[0].isdigit():
             value = float(word.replace(",", ".")) if word.isascii() else -1.0
-            found |= {number for low, high, number in self._ranges if low <= value <= high}
+            found |= {
+                number
+                for low, high, whole, number in self._ranges
+                if low <= value <= high and (whole or not word.isdigit())
+            }
         return frozenset(found)
 
     def spelled(self, word: str) -> list[str]:

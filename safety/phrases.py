@@ -7,7 +7,7 @@
     throat|neck       either; in one of them, `_` is a space: spider|black_widow
     @pain             any entry of the word list `pain`
     my? chest         with or without
-    #38-42            a number in that range
+    #38-42            a number in that range; #.38-42 only where it is written with a point
 
 A phrase does not reach over the end of a sentence.
 """
@@ -22,7 +22,7 @@ from safety.lexicon import Lexicon
 from safety.tree import Hit, Tree, Way
 
 _GAPS = {"..": 3, "...": 6}
-_NUMBER = re.compile(r"#\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
+_NUMBER = re.compile(r"#\.?\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
 _MOST = 400
 """More ways to read one phrase are a slip of its author."""
 

@@ -76,7 +76,7 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
             past = _Past(words, sentence, sets, long_past)
             long_past = past.goes_on
             kept = [(hit, number) for hit in _standing(words, sentence, past, sets)]
-            book = study or _out_of_a_book(sentence)
+            book = _out_of_a_book(sentence) or (study and "urgent" not in sentence.guards)
             crisis += [] if _out_of_a_book(sentence) and "fiction" in sentence.guards else kept
             emergency += [] if book else kept
     at_hand = at_hand or _told(words, sentences, {number for _, number in emergency}, sets)

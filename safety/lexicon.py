@@ -30,11 +30,12 @@ class Lexicon:
     def __init__(self, same: Mapping[str, str]) -> None:
         self.same = same
         self._numbers: dict[Word, int] = {}
-        self._exact: dict[str, set[int]] = {}
-        self._prefixes: dict[str, set[int]] = {}
+        self._exact: dict[str, list[int]] = {}
+        self._prefixes: dict[str, list[int]] = {}
         self._ranges: list[tuple[float, float, bool, int]] = []
         self._lengths: tuple[int, ...] = ()
         self._known: dict[str, frozenset[int]] = {}
+        self._spelled: dict[str, list[str]] = {}
         self._correctable: list[str] = []
         self._typos = Typos((), frozenset())
 
@@ -64,9 +65,11 @@ class Lexicon:
                 whole = not form.startswith("#.")
                 self._ranges.append((float(low), float(high or low), whole, number))
             elif form.endswith("*"):
-                self._prefixes.setdefault(form[:-1], set()).add(number)
+                self._prefixes.setdefault(form[:-1], []).append(number)
+            elif form in self._exact:
+                self._exact[form].append(number)
             else:
-                self._exact.setdefault(form, set()).add(number)
+                self._exact[form] = [number]
         return number
 
     def close(self, also: Iterable[str] = ()) -> None:
@@ -142,7 +145,7 @@ class Lexicon:
             for length in self._lengths:
                 if length > len(word):
                     break
-                found |= self._prefixes.get(word[:length], set())
+                found.update(self._prefixes.get(word[:length], ()))
         if word[0].isdigit():
             value = float(word.replace(",", ".")) if word.isascii() else -1.0
             found |= {
@@ -154,6 +157,12 @@ class Lexicon:
 
     def spelled(self, word: str) -> list[str]:
         """A phrase's word in the form that a text's words have; a Chinese one is several."""
+        known = self._spelled.get(word)
+        if known is None:
+            known = self._spelled[word] = self._spell(word)
+        return known
+
+    def _spell(self, word: str) -> list[str]:
         stem = word.rstrip("*")
         if _PLAIN.fullmatch(stem):
             parts = self.same.get(stem, stem).split()

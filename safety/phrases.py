@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 
 from safety.lexicon import Lexicon
 from safety.tree import Hit, Tree, Way
@@ -65,7 +65,10 @@ class Phrases:
     def _read(self, phrase: str, exact: bool) -> list[Way]:
         elements = phrase.split()
         choices = [self._element(element, exact) for element in elements]
-        found = list(map(_joined, product(*choices)))
+        if all(len(ways) == 1 for ways in choices):  # as most have
+            found = [_joined(ways[0] for ways in choices)]
+        else:
+            found = list(map(_joined, product(*choices)))
         if len(found) > _MOST:
             raise PhraseError(f"The phrase {phrase!r} can be read in {len(found)} ways.")
         words = sum(element not in _GAPS for element in elements)
@@ -108,7 +111,8 @@ class Phrases:
                 continue
             parts: list[str] = []
             for part in form.split("_"):
-                parts += [part] if _NUMBER.fullmatch(part) else self._lexicon.spelled(part)
+                number = part.startswith("#") and _NUMBER.fullmatch(part)
+                parts += [part] if number else self._lexicon.spelled(part)
             if not parts:
                 raise PhraseError(f"{form!r} is no word.")
             if len(parts) == 1:
@@ -135,8 +139,8 @@ class Phrases:
         return self._members[name]
 
 
-def _joined(parts: Sequence[Way]) -> Way:
-    return tuple(step for part in parts for step in part)
+def _joined(parts: Iterable[Way]) -> Way:
+    return tuple(chain.from_iterable(parts))
 
 
 def _stands(way: Way) -> bool:

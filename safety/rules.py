@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,13 @@ class Rules:
 @cache
 def load() -> Rules:
     """The rules that come with the project. Raises `RuleError`."""
-    return parse(FILE.read_text("utf-8"))
+    collecting = gc.isenabled()
+    gc.disable()  # nothing made here is garbage, and looking for it took a sixth of the time
+    try:
+        return parse(FILE.read_text("utf-8"))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def parse(text: str) -> Rules:

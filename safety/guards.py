@@ -69,6 +69,7 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
     crisis: list[tuple[Hit, int]] = []
     emergency: list[tuple[Hit, int]] = []
+    animal = any("animal" in sentence.guards for sentence in sentences)
     study = any("study" in sentence.guards for sentence in sentences)
     if not _is_exam(sentences, bool(_unquoted(words) & sets.first_person)):
         long_past = False
@@ -77,6 +78,7 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
             long_past = past.goes_on
             kept = [(hit, number) for hit in _standing(words, sentence, past, sets)]
             book = _out_of_a_book(sentence) or (study and "urgent" not in sentence.guards)
+            book = book or (animal and not _of_a_person(words, sentence, sets))
             crisis += [] if _out_of_a_book(sentence) and "fiction" in sentence.guards else kept
             emergency += [] if book else kept
     at_hand = at_hand or _told(words, sentences, {number for _, number in emergency}, sets)
@@ -93,6 +95,13 @@ def _is_impersonal(words: Sequence[str], sentences: Sequence[Sentence], sets: Wo
 
 def _is_question(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
     return sentence.asked or words[sentence.start] in sets.asking
+
+
+def _of_a_person(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
+    own = words[sentence.start : sentence.end]
+    return "animal" not in sentence.guards and not (
+        sets.first_person.isdisjoint(own) and sets.kin.isdisjoint(own)
+    )
 
 
 def _told(

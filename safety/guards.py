@@ -89,8 +89,11 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
 
 def _is_impersonal(words: Sequence[str], sentences: Sequence[Sentence], sets: Words) -> bool:
     """Whether the message is out of a book, and nobody real is in it."""
-    bookish = any(not _OF_A_BOOK.isdisjoint(sentence.guards) for sentence in sentences)
-    return bookish and sets.persons.isdisjoint(words) and sets.kin.isdisjoint(words)
+    if not any(not _OF_A_BOOK.isdisjoint(sentence.guards) for sentence in sentences):
+        return False
+    before = zip(words, ["", *words], strict=False)
+    kin = any(word in sets.kin and each not in ("the", "a", "an") for word, each in before)
+    return not kin and (sets.persons - {"they", "them", "their"}).isdisjoint(words)
 
 
 def _is_question(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
@@ -241,12 +244,11 @@ class _Past:
         ages = _covered(sentence.guards.get("age", ()), 0)  # "I'm 34 now" is no sign of it
         now = any(hit.start not in ages for hit in sentence.guards.get("present", ()))
         own = words[sentence.start : sentence.end]
-        past_verb = not sets.past_verbs.isdisjoint(own)
         self._marked = bool(marks) and not now
-        self._story = (
-            long_past and not marks and not now and past_verb and sets.present.isdisjoint(own)
-        )
-        self.goes_on = self._marked or self._story
+        told_on = long_past and not marks and "here" not in sentence.guards
+        told_on = told_on and sets.present.isdisjoint(own)
+        self._story = told_on and not sets.past_verbs.isdisjoint(own)
+        self.goes_on = self._marked or told_on
         if not self._marked:
             return
         self._last = max(mark.end for mark in marks)

@@ -97,7 +97,10 @@ def _is_impersonal(words: Sequence[str], sentences: Sequence[Sentence], sets: Wo
 
 
 def _is_question(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
-    return sentence.asked or words[sentence.start] in sets.asking
+    first, second = words[sentence.start], words[sentence.start + 1 : sentence.start + 2]
+    if first in ("did", "has", "have") and not sentence.asked:
+        return not sets.persons.isdisjoint(second) or second in (["you"], ["it"], ["the"])
+    return sentence.asked or first in sets.asking
 
 
 def _of_a_person(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:

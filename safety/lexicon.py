@@ -147,7 +147,7 @@ class Lexicon:
                     break
                 found.update(self._prefixes.get(word[:length], ()))
         if word[0].isdigit():
-            value = float(word.replace(",", ".")) if word.isascii() else -1.0
+            value = _value(word) if word.isascii() else -1.0
             found |= {
                 number
                 for low, high, whole, number in self._ranges
@@ -172,3 +172,9 @@ class Lexicon:
         if len(stem) < len(word) and parts:
             parts[-1] = (stem if len(parts) == 1 and _PLAIN.fullmatch(stem) else parts[-1]) + "*"
         return parts
+
+
+def _value(number: str) -> float:
+    """`4,600` is a number of thousands, `38,5` a decimal."""
+    whole, _, rest = number.partition(",")
+    return float(whole + rest if len(rest) == 3 else number.replace(",", "."))

@@ -72,12 +72,15 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     animal = any("animal" in sentence.guards for sentence in sentences)
     study = any("study" in sentence.guards for sentence in sentences)
     if not _is_exam(sentences, bool(_unquoted(words) & sets.first_person)):
+        personal = _last_personal(sentences)
         long_past = False
         for number, sentence in enumerate(sentences):
             past = _Past(words, sentence, sets, long_past)
             long_past = past.goes_on
             kept = [(hit, number) for hit in _standing(words, sentence, past, sets)]
-            book = _out_of_a_book(sentence) or (study and "urgent" not in sentence.guards)
+            told = number < personal and _is_question(words, sentence, sets)
+            book = _out_of_a_book(sentence) and not told
+            book = book or (study and "urgent" not in sentence.guards)
             book = book or (animal and not _of_a_person(words, sentence, sets))
             crisis += [] if _out_of_a_book(sentence) and "fiction" in sentence.guards else kept
             emergency += [] if book else kept
@@ -85,6 +88,16 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     if _is_impersonal(words, sentences, sets):
         at_hand = False
     return Meant(crisis, emergency, at_hand)
+
+
+def _last_personal(sentences: Sequence[Sentence]) -> int:
+    """The number of the last sentence that tells of somebody at hand: "can it wait? He's four"."""
+    telling = [
+        number
+        for number, sentence in enumerate(sentences)
+        if "now" in sentence.guards and not sentence.asked and _BOOKISH.isdisjoint(sentence.guards)
+    ]
+    return max(telling, default=-1)
 
 
 def _is_impersonal(words: Sequence[str], sentences: Sequence[Sentence], sets: Words) -> bool:

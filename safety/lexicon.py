@@ -132,8 +132,10 @@ class Lexicon:
         if found or not correct or word in MARKS or word[0].isdigit():
             return ((word, found),)
         meant = self._typos.meant(word)
-        if meant is not None:
-            parts: tuple[str, ...] = (meant,)
+        if word.endswith("in") and self._lookup(word + "g"):
+            parts: tuple[str, ...] = (word + "g",)  # "throbbin"
+        elif meant is not None:
+            parts = (meant,)
         else:
             parts = self._typos.parts(word) or (word,)
         each = [read for part in parts for read in self.same.get(part, part).split()]

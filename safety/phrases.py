@@ -65,8 +65,8 @@ class Phrases:
     def _read(self, phrase: str, exact: bool) -> list[Way]:
         elements = phrase.split()
         choices = [self._element(element, exact) for element in elements]
-        if all(len(ways) == 1 for ways in choices):  # as most have
-            found = [_joined(ways[0] for ways in choices)]
+        if max(map(len, choices)) == 1:  # as in most phrases
+            found = [_joined([ways[0] for ways in choices])]
         else:
             found = list(map(_joined, product(*choices)))
         if len(found) > _MOST:

@@ -80,6 +80,7 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
             kept = [(hit, number) for hit in _standing(words, sentence, past, sets)]
             told = number < personal and _is_question(words, sentence, sets)
             book = _out_of_a_book(sentence) and not told
+            book = book or "joke" in sentence.guards
             book = book or (study and "urgent" not in sentence.guards)
             book = book or (animal and not _of_a_person(words, sentence, sets))
             crisis += [] if _out_of_a_book(sentence) and "fiction" in sentence.guards else kept

@@ -14,6 +14,9 @@ from safety.tree import Hit
 
 PREFIX = "guard."
 
+_OF_A_BOOK = frozenset({"textbook", "hypothetical", "fiction", "exam", "learning"})
+_BOOKISH = _OF_A_BOOK | {"case", "case_opening"}
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -25,11 +28,19 @@ class Words:
     after: frozenset[str]
     """Words that negate what stands before them."""
     past_verbs: frozenset[str]
+    present: frozenset[str]
+    """Words by which a sentence speaks of the present, so that a story of long ago ends."""
     asking: frozenset[str]
     """Words that begin a question."""
     first_person: frozenset[str]
     persons: frozenset[str]
     """Words by which somebody real is meant: those of the first person, and he, she, his, her."""
+    kin: frozenset[str]
+    """Words for those whom people write about."""
+    telling: frozenset[str]
+    """Words by which a statement without a person tells of one: "got hit in the eye"."""
+    lasting: frozenset[str]
+    """Concepts that count however long ago they were: a bypass, a cancer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +65,95 @@ class Meant:
 def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     """What of the hits in one message stands."""
     sentences = list(_sentences(words, found))
-    asked = any(sentence.asked or words[sentence.start] in sets.asking for sentence in sentences)
+    asked = any(_is_question(words, sentence, sets) for sentence in sentences)
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
     crisis: list[tuple[Hit, int]] = []
     emergency: list[tuple[Hit, int]] = []
+    animal = any("animal" in sentence.guards for sentence in sentences)
+    study = any("study" in sentence.guards for sentence in sentences)
     if not _is_exam(sentences, bool(_unquoted(words) & sets.first_person)):
+        personal = _last_personal(sentences)
+        long_past = False
         for number, sentence in enumerate(sentences):
-            kept = [(hit, number) for hit in _standing(words, sentence, sets)]
-            book = _out_of_a_book(sentence)
-            crisis += [] if book and "fiction" in sentence.guards else kept
+            past = _Past(words, sentence, sets, long_past)
+            long_past = past.goes_on
+            kept = [(hit, number) for hit in _standing(words, sentence, past, sets)]
+            told = number < personal and _is_question(words, sentence, sets)
+            book = _out_of_a_book(sentence) and not told
+            book = book or "joke" in sentence.guards
+            book = book or (study and "urgent" not in sentence.guards)
+            book = book or (animal and not _of_a_person(words, sentence, sets))
+            crisis += [] if _out_of_a_book(sentence) and "fiction" in sentence.guards else kept
             emergency += [] if book else kept
+    at_hand = at_hand or _told(words, sentences, {number for _, number in emergency}, sets)
+    if _is_impersonal(words, sentences, sets):
+        at_hand = False
     return Meant(crisis, emergency, at_hand)
 
 
-def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
+def _last_personal(sentences: Sequence[Sentence]) -> int:
+    """The number of the last sentence that tells of somebody at hand: "can it wait? He's four"."""
+    telling = [
+        number
+        for number, sentence in enumerate(sentences)
+        if "now" in sentence.guards and not sentence.asked and _BOOKISH.isdisjoint(sentence.guards)
+    ]
+    return max(telling, default=-1)
+
+
+def _is_impersonal(words: Sequence[str], sentences: Sequence[Sentence], sets: Words) -> bool:
+    """Whether the message is out of a book, and nobody real is in it."""
+    if not any(not _OF_A_BOOK.isdisjoint(sentence.guards) for sentence in sentences):
+        return False
+    before = zip(words, ["", *words], strict=False)
+    kin = any(word in sets.kin and each not in ("the", "a", "an") for word, each in before)
+    return not kin and (sets.persons - {"they", "them", "their"}).isdisjoint(words)
+
+
+def _is_question(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
+    first, second = words[sentence.start], words[sentence.start + 1 : sentence.start + 2]
+    if first in ("did", "has", "have") and not sentence.asked:
+        return not sets.persons.isdisjoint(second) or second in (["you"], ["it"], ["the"])
+    return sentence.asked or first in sets.asking
+
+
+def _of_a_person(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
+    own = words[sentence.start : sentence.end]
+    return "animal" not in sentence.guards and not (
+        sets.first_person.isdisjoint(own) and sets.kin.isdisjoint(own)
+    )
+
+
+def _told(
+    words: Sequence[str], sentences: Sequence[Sentence], found: set[int], sets: Words
+) -> bool:
+    """Whether a sentence in which something was `found` states it of somebody, beside a question."""
+    if any(not _BOOKISH.isdisjoint(sentence.guards) for sentence in sentences):
+        return False
+    somebody = sets.persons | sets.telling
+    return any(
+        not _is_question(words, sentences[number], sets)
+        and not somebody.isdisjoint(words[sentences[number].start : sentences[number].end])
+        for number in found
+    )
+
+
+def _standing(
+    words: Sequence[str], sentence: Sentence, past: _Past, sets: Words
+) -> Iterator[Hit]:
     """The hits of a sentence that are no figure of speech, not negated and not long past."""
     covered = _covered(sentence.hits, 0)
+    spent = {
+        hit.start: hit.end
+        for hit in sentence.hits
+        if words[hit.start] == "not" and hit.end - hit.start > 2
+    }
     inner = _covered(sentence.hits, 1) | _covered(sentence.guards.get("idiom", ()), 0)
     figures = _covered(sentence.guards.get("figure", ()), 0)
-    past = _Past(words, sentence, sets)
     for hit in sentence.hits:
-        if hit.start in figures or past.holds(hit):
+        if hit.start in figures or (past.holds(hit) and hit.name not in sets.lasting):
             continue
-        if not _negated(words, hit, sentence, covered, inner, sets):
+        if not _negated(words, hit, sentence, covered, inner, spent, sets):
             yield hit
 
 
@@ -134,6 +211,7 @@ def _negated(
     sentence: Sentence,
     covered: set[int],
     inner: set[int],
+    spent: dict[int, int],
     sets: Words,
 ) -> bool:
     """Whether a negation before `hit`, or an answer right after it, takes it back."""
@@ -154,7 +232,8 @@ def _negated(
     for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
         word = words[at]
         if word in sets.negators:
-            return at not in inner  # "leg won't work since noon" has used up its "not"
+            # "leg won't work since noon" and "not felt him kick today" have used up their "not".
+            return at not in inner and not at < spent.get(at, 0) <= hit.start
         if word in (",", "/"):
             if not listed:
                 return False
@@ -170,13 +249,23 @@ def _negated(
 
 
 class _Past:
-    """What a sentence tells of long ago, where it says so and says of nothing that it is now."""
+    """What a sentence tells of long ago, where it says so and says of nothing that it is now.
 
-    def __init__(self, words: Sequence[str], sentence: Sentence, sets: Words) -> None:
+    A story told in the past `goes_on` in the next sentence, until one speaks of the present.
+    """
+
+    def __init__(
+        self, words: Sequence[str], sentence: Sentence, sets: Words, long_past: bool
+    ) -> None:
         marks = sentence.guards.get("past", ())
         ages = _covered(sentence.guards.get("age", ()), 0)  # "I'm 34 now" is no sign of it
         now = any(hit.start not in ages for hit in sentence.guards.get("present", ()))
+        own = words[sentence.start : sentence.end]
         self._marked = bool(marks) and not now
+        told_on = long_past and not marks and "here" not in sentence.guards
+        told_on = told_on and sets.present.isdisjoint(own)
+        self._story = told_on and not sets.past_verbs.isdisjoint(own)
+        self.goes_on = self._marked or told_on
         if not self._marked:
             return
         self._last = max(mark.end for mark in marks)
@@ -187,4 +276,6 @@ class _Past:
 
     def holds(self, hit: Hit) -> bool:
         """Whether `hit` is before a mark, in its clause, or told in the past after it."""
+        if self._story:
+            return True
         return self._marked and (self._told or hit.start < max(self._last, self._comma))

@@ -9,7 +9,7 @@ from safety.normalise import MARKS, tokens
 from safety.typos import Typos, real_words
 
 Word = tuple[str, ...]
-"""How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`."""
+"""How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`; `#.low-high` is written with a point or comma."""
 
 _PLAIN = re.compile("[a-z]+")
 _HEAD = 3
@@ -17,6 +17,8 @@ MOST_UNKNOWN = 500
 """Different words of one message that a misspelling is looked for in, so that its cost has a bound;
 8,000 characters of prose have about 300 that the rules do not know."""
 _ENDINGS = ("", "s", "ing", "ed")
+_TENS = frozenset("20 30 40 50 60 70 80 90".split())
+_UNITS = frozenset("123456789")
 
 
 class Lexicon:
@@ -28,11 +30,12 @@ class Lexicon:
     def __init__(self, same: Mapping[str, str]) -> None:
         self.same = same
         self._numbers: dict[Word, int] = {}
-        self._exact: dict[str, set[int]] = {}
-        self._prefixes: dict[str, set[int]] = {}
-        self._ranges: list[tuple[float, float, int]] = []
+        self._exact: dict[str, list[int]] = {}
+        self._prefixes: dict[str, list[int]] = {}
+        self._ranges: list[tuple[float, float, bool, int]] = []
         self._lengths: tuple[int, ...] = ()
         self._known: dict[str, frozenset[int]] = {}
+        self._spelled: dict[str, list[str]] = {}
         self._correctable: list[str] = []
         self._typos = Typos((), frozenset())
 
@@ -58,12 +61,15 @@ class Lexicon:
         number = self._numbers[word] = len(self._numbers)
         for form in word:
             if form.startswith("#"):
-                low, _, high = form[1:].partition("-")
-                self._ranges.append((float(low), float(high or low), number))
+                low, _, high = form.lstrip("#.").partition("-")
+                whole = not form.startswith("#.")
+                self._ranges.append((float(low), float(high or low), whole, number))
             elif form.endswith("*"):
-                self._prefixes.setdefault(form[:-1], set()).add(number)
+                self._prefixes.setdefault(form[:-1], []).append(number)
+            elif form in self._exact:
+                self._exact[form].append(number)
             else:
-                self._exact.setdefault(form, set()).add(number)
+                self._exact[form] = [number]
         return number
 
     def close(self, also: Iterable[str] = ()) -> None:
@@ -79,6 +85,7 @@ class Lexicon:
         """The tokens of `text`, each as the word that it is read as."""
         found: list[str] = []
         same = self.same
+        tens = False
         for token in tokens(text):
             word = same.get(token, token)
             if " " in word:
@@ -89,8 +96,11 @@ class Lexicon:
                 found[-1] = "cannot"  # "can hardly", "not able"
             elif word == "not" and found and found[-1] == "cannot":
                 continue  # "can't hardly"
+            elif word in _UNITS and tens and not token.isdigit():
+                found[-1] = found[-1][0] + word  # "forty-eight" is no fever of 40
             else:
                 found.append(word)
+            tens = word in _TENS and token != word
         return found
 
     def numbers(self, words: Sequence[str]) -> tuple[list[str], list[frozenset[int]]]:
@@ -122,8 +132,10 @@ class Lexicon:
         if found or not correct or word in MARKS or word[0].isdigit():
             return ((word, found),)
         meant = self._typos.meant(word)
-        if meant is not None:
-            parts: tuple[str, ...] = (meant,)
+        if word.endswith("in") and self._lookup(word + "g"):
+            parts: tuple[str, ...] = (word + "g",)  # "throbbin"
+        elif meant is not None:
+            parts = (meant,)
         else:
             parts = self._typos.parts(word) or (word,)
         each = [read for part in parts for read in self.same.get(part, part).split()]
@@ -135,14 +147,24 @@ class Lexicon:
             for length in self._lengths:
                 if length > len(word):
                     break
-                found |= self._prefixes.get(word[:length], set())
+                found.update(self._prefixes.get(word[:length], ()))
         if word[0].isdigit():
-            value = float(word.replace(",", ".")) if word.isascii() else -1.0
-            found |= {number for low, high, number in self._ranges if low <= value <= high}
+            value = _value(word) if word.isascii() else -1.0
+            found |= {
+                number
+                for low, high, whole, number in self._ranges
+                if low <= value <= high and (whole or not word.isdigit())
+            }
         return frozenset(found)
 
     def spelled(self, word: str) -> list[str]:
         """A phrase's word in the form that a text's words have; a Chinese one is several."""
+        known = self._spelled.get(word)
+        if known is None:
+            known = self._spelled[word] = self._spell(word)
+        return known
+
+    def _spell(self, word: str) -> list[str]:
         stem = word.rstrip("*")
         if _PLAIN.fullmatch(stem):
             parts = self.same.get(stem, stem).split()
@@ -152,3 +174,9 @@ class Lexicon:
         if len(stem) < len(word) and parts:
             parts[-1] = (stem if len(parts) == 1 and _PLAIN.fullmatch(stem) else parts[-1]) + "*"
         return parts
+
+
+def _value(number: str) -> float:
+    """`4,600` is a number of thousands, `38,5` a decimal."""
+    whole, _, rest = number.partition(",")
+    return float(whole + rest if len(rest) == 3 else number.replace(",", "."))

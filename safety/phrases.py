@@ -7,7 +7,7 @@
     throat|neck       either; in one of them, `_` is a space: spider|black_widow
     @pain             any entry of the word list `pain`
     my? chest         with or without
-    #38-42            a number in that range
+    #38-42            a number in that range; #.38-42 only where it is written with a point
 
 A phrase does not reach over the end of a sentence.
 """
@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 
 from safety.lexicon import Lexicon
 from safety.tree import Hit, Tree, Way
 
 _GAPS = {"..": 3, "...": 6}
-_NUMBER = re.compile(r"#\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
+_NUMBER = re.compile(r"#\.?\d+(?:\.\d+)?(?:-\d+(?:\.\d+)?)?")
 _MOST = 400
 """More ways to read one phrase are a slip of its author."""
 
@@ -65,7 +65,10 @@ class Phrases:
     def _read(self, phrase: str, exact: bool) -> list[Way]:
         elements = phrase.split()
         choices = [self._element(element, exact) for element in elements]
-        found = list(map(_joined, product(*choices)))
+        if max(map(len, choices)) == 1:  # as in most phrases
+            found = [_joined([ways[0] for ways in choices])]
+        else:
+            found = list(map(_joined, product(*choices)))
         if len(found) > _MOST:
             raise PhraseError(f"The phrase {phrase!r} can be read in {len(found)} ways.")
         words = sum(element not in _GAPS for element in elements)
@@ -108,7 +111,8 @@ class Phrases:
                 continue
             parts: list[str] = []
             for part in form.split("_"):
-                parts += [part] if _NUMBER.fullmatch(part) else self._lexicon.spelled(part)
+                number = part.startswith("#") and _NUMBER.fullmatch(part)
+                parts += [part] if number else self._lexicon.spelled(part)
             if not parts:
                 raise PhraseError(f"{form!r} is no word.")
             if len(parts) == 1:
@@ -135,8 +139,8 @@ class Phrases:
         return self._members[name]
 
 
-def _joined(parts: Sequence[Way]) -> Way:
-    return tuple(step for part in parts for step in part)
+def _joined(parts: Iterable[Way]) -> Way:
+    return tuple(chain.from_iterable(parts))
 
 
 def _stands(way: Way) -> bool:

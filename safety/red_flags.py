@@ -113,13 +113,11 @@ def _add(places: Places, hits: Sequence[tuple[Hit, int]], message: int, before: 
 
 def _fires(rule: Rule, places: Places) -> bool:
     """Whether enough of the rule's concepts are near each other, and none of its `unless`."""
-    groups = [
-        {place for name in names for place in places.get(name, ())}
-        for names in rule.all
-        if any(name in places for name in names)
-    ]
-    if len(groups) < rule.least:
+    found = places.keys()
+    there = [names for names in rule.all if not found.isdisjoint(names)]
+    if len(there) < rule.least:
         return False
+    groups = [{place for name in names for place in places.get(name, ())} for names in there]
     kept_from = [place for name in rule.unless for place in places.get(name, ())]
     return any(
         not any(_near(place, window, rule) for place in kept_from)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,13 @@ class Rules:
 @cache
 def load() -> Rules:
     """The rules that come with the project. Raises `RuleError`."""
-    return parse(FILE.read_text("utf-8"))
+    collecting = gc.isenabled()
+    gc.disable()  # nothing made here is garbage, and looking for it took a sixth of the time
+    try:
+        return parse(FILE.read_text("utf-8"))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def parse(text: str) -> Rules:
@@ -90,6 +97,7 @@ def parse(text: str) -> Rules:
     used |= {name for rule in rules for name in rule.unless}
     if unused := set(concepts) - used:
         raise RuleError(f"No rule uses the concept {min(unused)!r}.")
+    sets["lasting"] = frozenset(name for name, group in concepts.items() if group.get("lasting"))
     guards = {name: sets[name] for name in Words.__dataclass_fields__}
     lexicon.close(word for words in guards.values() for word in words)
     languages = _lists(file, "languages").items()

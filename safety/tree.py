@@ -28,9 +28,12 @@ class _Node:
     __slots__ = ("names", "next", "place")
 
     def __init__(self) -> None:
-        self.next: dict[int, _Node] = {}
+        self.next: dict[int, _Node] = _NOTHING  # most nodes are the last of their phrase
         self.names: tuple[str, ...] = ()
         self.place: _Place | None = None
+
+
+_NOTHING: dict[int, _Node] = {}
 
 
 class _Wait:
@@ -68,7 +71,11 @@ class Tree:
         for step in way:
             following = node.next.get(step)
             if following is None:
-                following = node.next[step] = _Node()
+                following = _Node()
+                if node.next is _NOTHING:
+                    node.next = {step: following}
+                else:
+                    node.next[step] = following
             node = following
         if name not in node.names:
             node.names += (name,)

@@ -35,13 +35,14 @@ class Typos:
         self._words = [word for word in words if word.isascii() and word.isalpha()]
         self._known = frozenset(self._words)
         self._real = real
-        self._deletions: dict[str, tuple[str, ...]] = {}
+        self._deletions: dict[str, str] = {}  # which words each is left of, with spaces between
         self._skeletons: dict[str, str] = {}
+        known = self._deletions
         for word in self._words:
             if len(word) >= SHORTEST:
                 for shorter in (word, *_deletions(word)):
-                    others = self._deletions.get(shorter)
-                    self._deletions[shorter] = (*others, word) if others else (word,)
+                    others = known.get(shorter)
+                    known[shorter] = f"{others} {word}" if others else word
             if len(word) >= _LONG:
                 self._skeletons.setdefault(_skeleton(word), word)
 
@@ -73,11 +74,11 @@ class Typos:
         return self._near(plain) or (self._by_skeleton(plain, 4) if "*" in token else None)
 
     def _near(self, token: str) -> str | None:
-        near: tuple[str, ...] = self._deletions.get(token, ())
+        near = self._deletions.get(token, "").split()
         for at in range(len(token)):
             others = self._deletions.get(token[:at] + token[at + 1 :])
             if others:
-                near += others
+                near += others.split()
         # The first letter is seldom the wrong one.
         return min(
             (word for word in near if _one_slip(token, word)),

@@ -21,6 +21,9 @@ past_verbs = "had"
 asking = "what"
 first_person = "i, my"
 persons = "i, my, he"
+kin = "dad"
+telling = "cannot"
+present = "is"
 [lists]
 pain = "pain, hurts"
 [concepts.chest]

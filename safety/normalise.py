@@ -11,10 +11,11 @@ import unicodedata
 
 _HIDDEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
                      "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]")  # fmt: skip
-_ACCENTS = re.compile("[\u0300-\u036f]")
+_ACCENTS = re.compile("[\u0300-\u036f\u093c]")  # and the dot below Devanagari letters
 _SAME = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "′": "'", "ı": "i", "“": '"', "”": '"',
-     "„": '"', "«": '"', "»": '"', "&": " and ", "+": " and ", "·": " "}
+     "„": '"', "«": '"', "»": '"', "&": " and ", "+": " and ", "·": " ",
+     "ँ": "ं"}
 )  # fmt: skip
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
 
@@ -42,7 +43,8 @@ def plain(text: str) -> str:
     else:
         text = unicodedata.normalize("NFKC", text)
         text = _HIDDEN.sub("", text)
-        # Accents are dropped from Latin, Greek and Cyrillic letters; vowel signs elsewhere stay.
+        # Accents are dropped from Latin, Greek and Cyrillic letters and the dot from Devanagari
+        # ones, which people leave out; vowel signs elsewhere stay.
         text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
         text = text.translate(_SAME).casefold()
     return _REPEATED.sub(r"\1\1", text)

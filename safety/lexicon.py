@@ -17,6 +17,8 @@ MOST_UNKNOWN = 500
 """Different words of one message that a misspelling is looked for in, so that its cost has a bound;
 8,000 characters of prose have about 300 that the rules do not know."""
 _ENDINGS = ("", "s", "ing", "ed")
+_SELF = dict.fromkeys(["self", "slef"], "self") | {"selves": "selves"}
+_SELF_OF = frozenset({"my", "him", "her", "them", "your", "our"})
 
 
 class Lexicon:
@@ -89,6 +91,8 @@ class Lexicon:
                 found[-1] = "cannot"  # "can hardly", "not able"
             elif word == "not" and found and found[-1] == "cannot":
                 continue  # "can't hardly"
+            elif word in _SELF and found and found[-1] in _SELF_OF:
+                found[-1] += _SELF[word]  # "my self", "them selves"
             else:
                 found.append(word)
         return found

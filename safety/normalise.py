@@ -19,6 +19,8 @@ _SAME = str.maketrans(
 )  # fmt: skip
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
 
+_ELIDED = re.compile(r"([cdjlmst]|qu)'([^\W\d_]{2,})$")
+
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _INDIC = "\u0900-\u0963\u0966-\u097f"  # Devanagari, whose vowel signs are no letters to Python
 _TOKEN = re.compile(
@@ -65,6 +67,8 @@ def tokens(text: str) -> list[str]:
             found += [token[:-2], "is"]
         elif token[0] in ".-–—":
             found.append(",")
+        elif elided := _ELIDED.match(token):
+            found += [elided[1], elided[2]]  # French "m'ordonne", "qu'il"
         else:
             found.append(token)
     return found

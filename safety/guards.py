@@ -162,11 +162,18 @@ def _negated(
         elif word in ("or", "nor"):
             listed = True
             strange = 0
+        elif word in ("i", "he", "she", "they", "we") and not _thought(words[at - 1], sets):
+            return False  # "he will not stop, I am going to": another clause
         elif at not in covered and word not in sets.passing:
             strange += 1
             if not listed or strange > 2 or word in sets.persons or word in sets.past_verbs:
                 return False
     return False
+
+
+def _thought(word: str, sets: Words) -> bool:
+    """Whether what `word` negates goes on after a "he" or "she": "do not think she is in pain"."""
+    return word in sets.passing or word in sets.negators or word in MARKS
 
 
 class _Past:

@@ -82,7 +82,7 @@ def parse(text: str) -> Rules:
     if unused := set(concepts) - used:
         raise RuleError(f"No rule uses the concept {min(unused)!r}.")
     guards = {name: sets[name] for name in Words.__dataclass_fields__}
-    lexicon.close(word for words in guards.values() for word in words)
+    lexicon.close(word for words in (*guards.values(), sets["small"]) for word in words)
     return Rules(rules, lexicon, phrases, Words(**guards))
 
 

@@ -16,6 +16,8 @@ _HEAD = 3
 MOST_UNKNOWN = 500
 """Different words of one message that a misspelling is looked for in, so that its cost has a bound;
 8,000 characters of prose have about 300 that the rules do not know."""
+_FOREIGN = 8
+"""Letters of the shortest word of another language that a misspelt word is read as."""
 _ENDINGS = ("", "s", "ing", "ed")
 _SUFFIXES = frozenset(
     """s es ies d ed ied t n en ing ings er ers or y ly al ally ic ical ion ions ation ations ity ous ive
@@ -41,6 +43,7 @@ class Lexicon:
         self._lengths: tuple[int, ...] = ()
         self._known: dict[str, frozenset[int]] = {}
         self._correctable: list[str] = []
+        self._misspelt: frozenset[str] = frozenset()
         self._typos = Typos((), frozenset())
 
     @property
@@ -73,12 +76,20 @@ class Lexicon:
                 self._exact.setdefault(form, set()).add(number)
         return number
 
+    def pause(self) -> None:
+        """Called before the words of other languages: a misspelt word is read as one of those only
+        where it is long, because few who write are near enough to them."""
+        self._misspelt = self.vocabulary | self._prefixes.keys()
+
     def close(self, also: Iterable[str] = ()) -> None:
         """Called once after the last `number`: makes what looking up needs."""
         self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
         self._heads = frozenset(prefix[:_HEAD] for prefix in self._prefixes)
-        made = [stem + ending for stem in self._prefixes for ending in _ENDINGS]
-        whole = dict.fromkeys([*also, *self._exact, *self.same])
+        ours = self._misspelt or self.vocabulary | self._prefixes.keys()
+        stems = [stem for stem in self._prefixes if stem in ours]
+        made = [stem + ending for stem in stems for ending in _ENDINGS]
+        exact = [word for word in self._exact if word in ours or len(word) >= _FOREIGN]
+        whole = dict.fromkeys([*also, *exact, *self.same])
         words = whole | dict.fromkeys(made)
         self._correctable = list(words)
         self._typos = Typos(words, real_words(), frozenset(words.keys() - whole.keys()))

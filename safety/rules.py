@@ -69,10 +69,14 @@ def parse(text: str) -> Rules:
     lists = _lists(file, "lists")
     phrases = Phrases(lexicon, lists, sets["small"], sets["dropped"], sets["barriers"])
     concepts = _table(file, "concepts")
-    for name, group in concepts.items():
-        _add(phrases, name, group, exact=False)
+    english = [name for name in concepts if not concepts[name].get("other_language")]
+    for name in english:
+        _add(phrases, name, concepts[name], exact=False)
     for name, group in _table(file, "guards").items():
         _add(phrases, PREFIX + name, group, exact=True)
+    lexicon.pause()
+    for name in [name for name in concepts if name not in english]:
+        _add(phrases, name, concepts[name], exact=False)
     rules = tuple(_rule(entry, concepts) for entry in cast("list[Any]", file.get("rules", [])))
     ids = [rule.id for rule in rules]
     if twice := {each for each in ids if ids.count(each) > 1}:

@@ -81,8 +81,9 @@ def language_of(rules: tuple[str, ...]) -> str:
     Of several the last: words that two languages share are in the rules of both.
     """
     languages = {texts["rule"]: language for language, texts in _texts().items()}
-    if all(rule in languages for rule in rules):
-        return languages[rules[-1]] if rules else ENGLISH
+    told = [languages.get(rule.partition("-")[0]) for rule in rules]
+    if told and all(told):
+        return told[-1] or ENGLISH
     return ENGLISH
 
 

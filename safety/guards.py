@@ -27,6 +27,8 @@ class Words:
     past_verbs: frozenset[str]
     asking: frozenset[str]
     """Words that begin a question."""
+    telling: frozenset[str]
+    """Words after which a negation is used up: "I did not tell her that he hits me"."""
     first_person: frozenset[str]
     persons: frozenset[str]
     """Words by which somebody real is meant: those of the first person, and he, she, his, her."""
@@ -162,6 +164,8 @@ def _negated(
         elif word in ("or", "nor"):
             listed = True
             strange = 0
+        elif word in sets.telling:
+            return False
         elif word in ("i", "he", "she", "they", "we") and not _thought(words[at - 1], sets):
             return False  # "he will not stop, I am going to": another clause
         elif at not in covered and word not in sets.passing:

@@ -60,26 +60,40 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
     crisis: list[tuple[Hit, int]] = []
     emergency: list[tuple[Hit, int]] = []
+    ill = ("past", "past_illness")
     if not _is_exam(sentences, bool(_unquoted(words) & sets.first_person)):
         for number, sentence in enumerate(sentences):
-            kept = [(hit, number) for hit in _standing(words, sentence, sets)]
             book = _out_of_a_book(sentence)
-            crisis += [] if book and "fiction" in sentence.guards else kept
-            emergency += [] if book else kept
+            standing = list(_standing(words, sentence, sets))
+            for kept, out, marks in (
+                (crisis, book and "fiction" in sentence.guards, ("past",)),
+                (emergency, book, ill),
+            ):
+                past = _Past(words, sentence, sets, marks)
+                kept += [] if out else [(hit, number) for hit in standing if not past.holds(hit)]
     return Meant(crisis, emergency, at_hand)
 
 
 def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
-    """The hits of a sentence that are no figure of speech, not negated and not long past."""
+    """The hits of a sentence that are no figure of speech and not negated."""
     covered = _covered(sentence.hits, 0)
     inner = _covered(sentence.hits, 1) | _covered(sentence.guards.get("idiom", ()), 0)
     figures = _covered(sentence.guards.get("figure", ()), 0)
-    past = _Past(words, sentence, sets)
+    used = _used(words, sentence.hits)
     for hit in sentence.hits:
-        if hit.start in figures or past.holds(hit):
+        if hit.start in figures:
             continue
-        if not _negated(words, hit, sentence, covered, inner, sets):
+        if not _negated(words, hit, sentence, covered, inner, used, sets):
             yield hit
+
+
+def _used(words: Sequence[str], hits: Iterable[Hit]) -> dict[int, int]:
+    """Where each "no" is that a phrase has used up, and where that ends: "no hope, want to die"."""
+    used: dict[int, int] = {}
+    for hit in hits:
+        if words[hit.start] == "no" and hit.end > hit.start + 1 and words[hit.start + 1] != "1":
+            used[hit.start] = min(hit.end, used.get(hit.start, hit.end))
+    return used
 
 
 def _covered(hits: Iterable[Hit], first: int) -> set[int]:
@@ -136,6 +150,7 @@ def _negated(
     sentence: Sentence,
     covered: set[int],
     inner: set[int],
+    used: dict[int, int],
     sets: Words,
 ) -> bool:
     """Whether a negation before `hit`, or an answer right after it, takes it back."""
@@ -156,6 +171,8 @@ def _negated(
     for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
         word = words[at]
         if word in sets.negators:
+            if used.get(at, hit.end) <= hit.start:
+                return False
             return at not in inner  # "leg won't work since noon" has used up its "not"
         if word in (",", "/"):
             if not listed:
@@ -183,8 +200,10 @@ def _thought(word: str, sets: Words) -> bool:
 class _Past:
     """What a sentence tells of long ago, where it says so and says of nothing that it is now."""
 
-    def __init__(self, words: Sequence[str], sentence: Sentence, sets: Words) -> None:
-        marks = sentence.guards.get("past", ())
+    def __init__(
+        self, words: Sequence[str], sentence: Sentence, sets: Words, kinds: Iterable[str]
+    ) -> None:
+        marks = [mark for kind in kinds for mark in sentence.guards.get(kind, ())]
         ages = _covered(sentence.guards.get("age", ()), 0)  # "I'm 34 now" is no sign of it
         now = any(hit.start not in ages for hit in sentence.guards.get("present", ()))
         self._marked = bool(marks) and not now

@@ -19,6 +19,7 @@ after = "yok"
 passing = "any, have"
 past_verbs = "had"
 asking = "what"
+telling = "tell"
 first_person = "i, my"
 persons = "i, my, he"
 [lists]

@@ -16,6 +16,9 @@ PREFIX = "guard."
 
 _OF_A_BOOK = frozenset({"textbook", "hypothetical", "fiction", "exam", "learning"})
 _BOOKISH = _OF_A_BOOK | {"case", "case_opening"}
+_AGO = ("past",)
+_ILL = ("past", "past_illness")
+"""The guards by which something is told of long ago; an illness's are for emergencies alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Words:
     """Words for those whom people write about."""
     telling: frozenset[str]
     """Words by which a statement without a person tells of one: "got hit in the eye"."""
+    saying: frozenset[str]
+    """Words after which a negation is used up: "I did not tell her that he hits me"."""
     lasting: frozenset[str]
     """Concepts that count however long ago they were: a bypass, a cancer."""
 
@@ -73,18 +78,20 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     study = any("study" in sentence.guards for sentence in sentences)
     if not _is_exam(sentences, bool(_unquoted(words) & sets.first_person)):
         personal = _last_personal(sentences)
-        long_past = False
+        stories = [False, False]
         for number, sentence in enumerate(sentences):
-            past = _Past(words, sentence, sets, long_past)
-            long_past = past.goes_on
-            kept = [(hit, number) for hit in _standing(words, sentence, past, sets)]
+            standing = list(_standing(words, sentence, sets))
             told = number < personal and _is_question(words, sentence, sets)
             book = _out_of_a_book(sentence) and not told
             book = book or "joke" in sentence.guards
             book = book or (study and "urgent" not in sentence.guards)
             book = book or (animal and not _of_a_person(words, sentence, sets))
-            crisis += [] if _out_of_a_book(sentence) and "fiction" in sentence.guards else kept
-            emergency += [] if book else kept
+            fiction = _out_of_a_book(sentence) and "fiction" in sentence.guards
+            for at, (kept, out, marks) in enumerate(((crisis, fiction, _AGO), (emergency, book, _ILL))):
+                past = _Past(words, sentence, sets, marks, stories[at])
+                stories[at] = past.goes_on
+                meant_now = (hit for hit in standing if hit.name in sets.lasting or not past.holds(hit))
+                kept += [] if out else [(hit, number) for hit in meant_now]
     at_hand = at_hand or _told(words, sentences, {number for _, number in emergency}, sets)
     if _is_impersonal(words, sentences, sets):
         at_hand = False
@@ -138,23 +145,29 @@ def _told(
     )
 
 
-def _standing(
-    words: Sequence[str], sentence: Sentence, past: _Past, sets: Words
-) -> Iterator[Hit]:
-    """The hits of a sentence that are no figure of speech, not negated and not long past."""
+def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator[Hit]:
+    """The hits of a sentence that are no figure of speech and not negated."""
     covered = _covered(sentence.hits, 0)
-    spent = {
-        hit.start: hit.end
-        for hit in sentence.hits
-        if words[hit.start] == "not" and hit.end - hit.start > 2
-    }
     inner = _covered(sentence.hits, 1) | _covered(sentence.guards.get("idiom", ()), 0)
     figures = _covered(sentence.guards.get("figure", ()), 0)
+    used = _used(words, sentence.hits)
     for hit in sentence.hits:
-        if hit.start in figures or (past.holds(hit) and hit.name not in sets.lasting):
+        if hit.start in figures:
             continue
-        if not _negated(words, hit, sentence, covered, inner, spent, sets):
+        if not _negated(words, hit, sentence, covered, inner, used, sets):
             yield hit
+
+
+def _used(words: Sequence[str], hits: Iterable[Hit]) -> dict[int, int]:
+    """Where each negation is that a phrase has used up, and where that ends: "no hope, want to die",
+    "not felt him kick today"."""
+    used: dict[int, int] = {}
+    for hit in hits:
+        length = hit.end - hit.start
+        no = words[hit.start] == "no" and length > 1 and words[hit.start + 1] != "1"
+        if no or (words[hit.start] == "not" and length > 2):
+            used[hit.start] = min(hit.end, used.get(hit.start, hit.end))
+    return used
 
 
 def _covered(hits: Iterable[Hit], first: int) -> set[int]:
@@ -211,7 +224,7 @@ def _negated(
     sentence: Sentence,
     covered: set[int],
     inner: set[int],
-    spent: dict[int, int],
+    used: dict[int, int],
     sets: Words,
 ) -> bool:
     """Whether a negation before `hit`, or an answer right after it, takes it back."""
@@ -232,8 +245,9 @@ def _negated(
     for at in range(hit.start - 1, max(sentence.start, hit.start - 12) - 1, -1):
         word = words[at]
         if word in sets.negators:
-            # "leg won't work since noon" and "not felt him kick today" have used up their "not".
-            return at not in inner and not at < spent.get(at, 0) <= hit.start
+            if used.get(at, hit.end) <= hit.start:
+                return False
+            return at not in inner  # "leg won't work since noon" has used up its "not"
         if word in (",", "/"):
             if not listed:
                 return False
@@ -241,11 +255,20 @@ def _negated(
         elif word in ("or", "nor"):
             listed = True
             strange = 0
+        elif word in sets.saying:
+            return False
+        elif word in ("i", "he", "she", "they", "we") and not _thought(words[at - 1], sets):
+            return False  # "he will not stop, I am going to": another clause
         elif at not in covered and word not in sets.passing:
             strange += 1
             if not listed or strange > 2 or word in sets.persons or word in sets.past_verbs:
                 return False
     return False
+
+
+def _thought(word: str, sets: Words) -> bool:
+    """Whether what `word` negates goes on after a "he" or "she": "do not think she is in pain"."""
+    return word in sets.passing or word in sets.negators or word in MARKS
 
 
 class _Past:
@@ -255,9 +278,14 @@ class _Past:
     """
 
     def __init__(
-        self, words: Sequence[str], sentence: Sentence, sets: Words, long_past: bool
+        self,
+        words: Sequence[str],
+        sentence: Sentence,
+        sets: Words,
+        kinds: Iterable[str],
+        long_past: bool,
     ) -> None:
-        marks = sentence.guards.get("past", ())
+        marks = [mark for kind in kinds for mark in sentence.guards.get(kind, ())]
         ages = _covered(sentence.guards.get("age", ()), 0)  # "I'm 34 now" is no sign of it
         now = any(hit.start not in ages for hit in sentence.guards.get("present", ()))
         own = words[sentence.start : sentence.end]

@@ -24,6 +24,10 @@ BEGINNING = 4
 """Letters by which forms of one word are alike."""
 SHORT = 20.0
 """The length, in rarity, up to which all messages count as equally short: about four words."""
+ALONE = 0.6
+"""The probability from which a message is an alarm though no rule fired."""
+BESIDE = 0.25
+"""The probability below which a message is taken for harmless though one did."""
 
 _NUMBER = re.compile(r"\d[\d.,]*")
 
@@ -46,17 +50,11 @@ class Judged(NamedTuple):
 
 
 class Learned:
-    """The weights, by feature. The one named "" is the bias.
+    """The weights, by feature. The one named "" is the bias."""
 
-    From `alone` on, a probability is enough to be told by itself; below `beside`, the message is
-    taken for harmless although a rule fired.
-    """
-
-    def __init__(self, weights: dict[str, Weight], alone: float, beside: float) -> None:
+    def __init__(self, weights: dict[str, Weight]) -> None:
         self._weights = weights
         self._bias = weights[""]
-        self.alone = alone
-        self.beside = beside
 
     def judge(self, features: Iterable[str]) -> Judged:
         """What a message with `features` is held for."""
@@ -93,9 +91,7 @@ def features(words: Sequence[str]) -> frozenset[str]:
 @cache
 def load() -> Learned:
     """What was learned, as it comes with the project."""
-    first, *lines = FILE.read_text("utf-8").splitlines()
-    alone, beside = map(float, first.split("\t"))
-    return Learned(dict(map(row, lines)), alone, beside)
+    return Learned(dict(map(row, FILE.read_text("utf-8").splitlines())))
 
 
 def row(line: str) -> tuple[str, Weight]:

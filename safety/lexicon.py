@@ -16,9 +16,18 @@ _HEAD = 3
 MOST_UNKNOWN = 500
 """Different words of one message that a misspelling is looked for in, so that its cost has a bound;
 8,000 characters of prose have about 300 that the rules do not know."""
+_FOREIGN = 8
+"""Letters of the shortest word of another language that a misspelt word is read as."""
 _ENDINGS = ("", "s", "ing", "ed")
 _TENS = frozenset("20 30 40 50 60 70 80 90".split())
 _UNITS = frozenset("123456789")
+_SUFFIXES = frozenset(
+    """s es ies d ed ied t n en ing ings er ers or y ly al ally ic ical ion ions ation ations ity ous ive
+    ant ent able ible ness ment ments ful less ism ist ia is us um ish""".split()
+)  # fmt: skip
+"""How an English word may go on after the stem of a phrase, and still be that word."""
+_SELF = dict.fromkeys(["self", "slef"], "self") | {"selves": "selves"}
+_SELF_OF = frozenset({"my", "him", "her", "them", "your", "our"})
 
 
 class Lexicon:
@@ -37,6 +46,7 @@ class Lexicon:
         self._known: dict[str, frozenset[int]] = {}
         self._spelled: dict[str, list[str]] = {}
         self._correctable: list[str] = []
+        self._misspelt: frozenset[str] = frozenset()
         self._typos = Typos((), frozenset())
 
     @property
@@ -51,7 +61,7 @@ class Lexicon:
 
     def knows(self, word: str) -> bool:
         """Whether `word` is one of the rules' as it is spelt."""
-        return word in self.same or bool(self._lookup(word))
+        return word in self.same or self._spelt_right(word)
 
     def number(self, word: Word) -> int:
         """The number of `word`, a new one where it is new."""
@@ -72,14 +82,23 @@ class Lexicon:
                 self._exact[form] = [number]
         return number
 
+    def pause(self) -> None:
+        """Called before the words of other languages: a misspelt word is read as one of those only
+        where it is long, because few who write are near enough to them."""
+        self._misspelt = self.vocabulary | self._prefixes.keys()
+
     def close(self, also: Iterable[str] = ()) -> None:
         """Called once after the last `number`: makes what looking up needs."""
         self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
         self._heads = frozenset(prefix[:_HEAD] for prefix in self._prefixes)
-        stems = [stem + ending for stem in self._prefixes for ending in _ENDINGS]
-        words = dict.fromkeys([*also, *self._exact, *self.same, *stems])
+        ours = self._misspelt or self.vocabulary | self._prefixes.keys()
+        stems = [stem for stem in self._prefixes if stem in ours]
+        made = [stem + ending for stem in stems for ending in _ENDINGS]
+        exact = [word for word in self._exact if word in ours or len(word) >= _FOREIGN]
+        whole = dict.fromkeys([*also, *exact, *self.same])
+        words = whole | dict.fromkeys(made)
         self._correctable = list(words)
-        self._typos = Typos(words, real_words())
+        self._typos = Typos(words, real_words(), frozenset(words.keys() - whole.keys()))
 
     def read(self, text: str) -> list[str]:
         """The tokens of `text`, each as the word that it is read as."""
@@ -98,6 +117,8 @@ class Lexicon:
                 continue  # "can't hardly"
             elif word in _UNITS and tens and not token.isdigit():
                 found[-1] = found[-1][0] + word  # "forty-eight" is no fever of 40
+            elif word in _SELF and found and found[-1] in _SELF_OF:
+                found[-1] += _SELF[word]  # "my self", "them selves"
             else:
                 found.append(word)
             tens = word in _TENS and token != word
@@ -129,9 +150,12 @@ class Lexicon:
 
     def _understand(self, word: str, correct: bool) -> tuple[tuple[str, frozenset[int]], ...]:
         found = frozenset[int]() if word in MARKS else self._lookup(word)
-        if found or not correct or word in MARKS or word[0].isdigit():
+        if not correct or word in MARKS or word[0].isdigit() or (found and self._spelt_right(word)):
             return ((word, found),)
         meant = self._typos.meant(word)
+        if found:  # "dissapear" begins like a word of another language too
+            right = meant is not None and meant in self._exact
+            return ((meant, found | self._lookup(meant)),) if right and meant else ((word, found),)
         if word.endswith("in") and self._lookup(word + "g"):
             parts: tuple[str, ...] = (word + "g",)  # "throbbin"
         elif meant is not None:
@@ -140,6 +164,16 @@ class Lexicon:
             parts = self._typos.parts(word) or (word,)
         each = [read for part in parts for read in self.same.get(part, part).split()]
         return tuple((part, self._lookup(part)) for part in each)
+
+    def _spelt_right(self, word: str) -> bool:
+        """Whether `word` is a whole word of the rules, or a form of one."""
+        if word in self._exact or not word.isascii():
+            return bool(self._lookup(word))
+        stems = (word[:length] for length in self._lengths if length <= len(word))
+        return any(
+            stem in self._prefixes and (stem == word or word[len(stem) :] in _SUFFIXES)
+            for stem in stems
+        ) or (word[0].isdigit() and bool(self._lookup(word)))
 
     def _lookup(self, word: str) -> frozenset[int]:
         found = set(self._exact.get(word, ()))

@@ -11,12 +11,15 @@ import unicodedata
 
 _HIDDEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
                      "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]")  # fmt: skip
-_ACCENTS = re.compile("[\u0300-\u036f]")
+_ACCENTS = re.compile("[\u0300-\u036f\u093c]")  # and the dot below Devanagari letters
 _SAME = str.maketrans(
     {"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'", "′": "'", "ı": "i", "“": '"', "”": '"',
-     "„": '"', "«": '"', "»": '"', "&": " and ", "+": " and ", "·": " "}
+     "„": '"', "«": '"', "»": '"', "&": " and ", "+": " and ", "·": " ",
+     "ँ": "ं"}
 )  # fmt: skip
 _REPEATED = re.compile(r"([^\W\d_])\1{2,}")
+
+_ELIDED = re.compile(r"([cdjlmst]|qu)'([^\W\d_]{2,})$")
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _INDIC = "\u0900-\u0963\u0966-\u097f"  # Devanagari, whose vowel signs are no letters to Python
@@ -42,7 +45,8 @@ def plain(text: str) -> str:
     else:
         text = unicodedata.normalize("NFKC", text)
         text = _HIDDEN.sub("", text)
-        # Accents are dropped from Latin, Greek and Cyrillic letters; vowel signs elsewhere stay.
+        # Accents are dropped from Latin, Greek and Cyrillic letters and the dot from Devanagari
+        # ones, which people leave out; vowel signs elsewhere stay.
         text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
         text = text.translate(_SAME).casefold()
     return _REPEATED.sub(r"\1\1", text)
@@ -63,6 +67,8 @@ def tokens(text: str) -> list[str]:
             found += [token[:-2], "is"]
         elif token[0] in ".-–—":
             found.append(",")
+        elif elided := _ELIDED.match(token):
+            found += [elided[1], elided[2]]  # French "m'ordonne", "qu'il"
         else:
             found.append(token)
     return found

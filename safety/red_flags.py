@@ -16,7 +16,7 @@ from chat.conversation import Conversation, Role
 from safety import learned
 from safety.finding import LEARNED, NOTHING, Finding, Level
 from safety.guards import Meant, meant
-from safety.learned import Judged
+from safety.learned import ALONE, BESIDE, Judged
 from safety.rules import Rule, Rules, load
 from safety.tree import Hit
 
@@ -47,14 +47,11 @@ def read(texts: Sequence[str]) -> Finding:
     """The same for a person's messages, oldest first. Its cost grows as the text's length."""
     heard = [hear(load(), text) for text in texts]
     judged = list(_judged(heard))
-    weights = learned.load()
     fired = find(load(), heard)
-    if any(rule.weighed for rule in fired):
-        near = (*judged, *_closer(heard))
-        likely = any(each.likely >= weights.beside for each in near)
-        fired = [rule for rule in fired if likely or not rule.weighed]
+    if fired and not any(each.likely >= BESIDE for each in (*judged, *_closer(heard))):
+        fired = []
     found = {rule.id: rule.level for rule in fired}
-    found |= {_learned(each.level, heard): each.level for each in judged if each.likely >= weights.alone}
+    found |= {_learned(each.level, heard): each.level for each in judged if each.likely >= ALONE}
     if not found:
         return NOTHING
     level = Level.CRISIS if Level.CRISIS in found.values() else Level.EMERGENCY

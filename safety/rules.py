@@ -20,7 +20,7 @@ FILE = Path(__file__).with_name("red_flags.toml")
 Within = Literal["sentence", "message", "conversation"]
 
 _NEEDED = ("id", "level", "category", "source", "all", "examples", "not")
-_OPTIONAL = ("unless", "within", "least", "weighed")
+_OPTIONAL = ("unless", "within", "least")
 
 
 class RuleError(ValueError):
@@ -40,8 +40,6 @@ class Rule:
     unless: tuple[str, ...]
     """Concepts that keep the rule from firing where one is found in the same reach."""
     within: Within
-    weighed: bool
-    """Whether it counts only where the learned weights do not hold the message for harmless."""
     examples: tuple[str, ...]
     near_misses: tuple[str, ...]
 
@@ -85,10 +83,14 @@ def parse(text: str) -> Rules:
     lists = _lists(file, "lists")
     phrases = Phrases(lexicon, lists, sets["small"], sets["dropped"], sets["barriers"])
     concepts = _table(file, "concepts")
-    for name, group in concepts.items():
-        _add(phrases, name, group, exact=False)
+    english = [name for name in concepts if not concepts[name].get("other_language")]
+    for name in english:
+        _add(phrases, name, concepts[name], exact=False)
     for name, group in _table(file, "guards").items():
         _add(phrases, PREFIX + name, group, exact=True)
+    lexicon.pause()
+    for name in [name for name in concepts if name not in english]:
+        _add(phrases, name, concepts[name], exact=False)
     rules = tuple(_rule(entry, concepts) for entry in cast("list[Any]", file.get("rules", [])))
     ids = [rule.id for rule in rules]
     if twice := {each for each in ids if ids.count(each) > 1}:
@@ -99,7 +101,7 @@ def parse(text: str) -> Rules:
         raise RuleError(f"No rule uses the concept {min(unused)!r}.")
     sets["lasting"] = frozenset(name for name, group in concepts.items() if group.get("lasting"))
     guards = {name: sets[name] for name in Words.__dataclass_fields__}
-    lexicon.close(word for words in guards.values() for word in words)
+    lexicon.close(word for words in (*guards.values(), sets["small"]) for word in words)
     languages = _lists(file, "languages").items()
     told = {name: frozenset(_words(words, lexicon)) for name, words in languages}
     return Rules(rules, lexicon, phrases, Words(**guards), told)
@@ -168,7 +170,6 @@ def _rule(entry: Mapping[str, Any], concepts: Mapping[str, Any]) -> Rule:
         least=least,
         unless=unless,
         within=entry.get("within", "conversation"),
-        weighed=bool(entry.get("weighed", False)),
         examples=tuple(entry["examples"]),
         near_misses=tuple(entry["not"]),
     )

@@ -39,10 +39,11 @@ _NOTHING: dict[int, _Node] = {}
 class _Wait:
     """The words that may come next, and to which nodes they lead."""
 
-    __slots__ = ("next",)
+    __slots__ = ("next", "numbers")
 
     def __init__(self, following: dict[int, list[_Node]]) -> None:
         self.next = following
+        self.numbers = frozenset(following)  # two sets are compared by the smaller one
 
 
 class _Place(NamedTuple):
@@ -127,10 +128,9 @@ def _followed(
         if passed > until:
             late.append(wait)
             continue
-        following = wait.next
-        if not following.keys().isdisjoint(its):
-            for number in following.keys() & its:
-                for node in following[number]:
+        if not wait.numbers.isdisjoint(its):
+            for number in wait.numbers & its:
+                for node in wait.next[number]:
                     yield node, start
     for wait in late:
         del active[wait]

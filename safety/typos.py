@@ -29,9 +29,13 @@ def real_words() -> frozenset[str]:
 
 
 class Typos:
-    """`words` that may be misspelt, in order of preference."""
+    """`words` that may be misspelt, in order of preference; those of `made`, which an ending was
+    put on, only where no other word is near."""
 
-    def __init__(self, words: Iterable[str], real: frozenset[str]) -> None:
+    def __init__(
+        self, words: Iterable[str], real: frozenset[str], made: frozenset[str] = frozenset()
+    ) -> None:
+        self._made = made
         self._words = [word for word in words if word.isascii() and word.isalpha()]
         self._known = frozenset(self._words)
         self._real = real
@@ -82,7 +86,7 @@ class Typos:
         # The first letter is seldom the wrong one.
         return min(
             (word for word in near if _one_slip(token, word)),
-            key=lambda word: (word[0] != token[0], word),
+            key=lambda word: (word[0] != token[0], word in self._made, word),
             default=None,
         )
 

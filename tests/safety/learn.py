@@ -4,9 +4,10 @@
 
 Needs scikit-learn (`requirements-train.txt`). Multinomial logistic regression with an L2 penalty on
 features that are there or not, weighed by how rare they are (`safety.learned.scaled`). The
-sentences under every rule's `examples` and `not` are learned from too. Prints how it does on each
-writer's messages where it learned from the others' alone: which writer it was, an id begins with.
-The two bounds are those that `ALONE` and `BESIDE` of the benign messages reach there.
+sentences under every rule's `examples` and `not` are learned from too. Prints which share of each
+writer's messages reaches either bound where it learned from the others' alone: which writer it was,
+an id begins with.
+Those figures are what the bounds in `safety/learned.py` were chosen by.
 """
 
 from __future__ import annotations
@@ -20,13 +21,11 @@ from scipy.sparse import csr_matrix, diags
 from sklearn.linear_model import LogisticRegression
 
 from safety.finding import Level
-from safety.learned import FILE, features, scaled
+from safety.learned import ALONE, BESIDE, FILE, features, scaled
 from safety.red_flags import hear
 from safety.rules import load
 from tests.safety.sets import rows
 
-ALONE = 0.04
-BESIDE = 0.10
 PENALTY = 0.7
 """The inverse of the penalty, as scikit-learn's `C`."""
 RARE = 3
@@ -76,9 +75,9 @@ class Fit:
         scores = self.matrix(some) @ self.weights.T + self.bias
         return np.exp(scores[:, 1:])
 
-    def written(self, alone: float, beside: float) -> str:
-        """The file: both bounds, the bias, and a line for each feature."""
-        lines = [f"{alone:.3f}\t{beside:.3f}", _line("", 1.0, self.bias)]
+    def written(self) -> str:
+        """The file: the bias, and a line for each feature."""
+        lines = [_line("", 1.0, self.bias)]
         for name, at in self.index.items():
             lines.append(_line(name, self.rarity[at], self.weights[:, at]))
         return "\n".join(lines) + "\n"
@@ -104,17 +103,15 @@ def main() -> int:
     likely = crossed(some)
     levels = np.array([LEVELS.index(level) for _, level, _ in some])
     writers = np.array([who for _, _, who in some])
-    harmless = likely[(levels == 0) & (writers != "rules")]
-    alone, beside = np.quantile(harmless, [1 - ALONE, 1 - BESIDE])
-    for writer in sorted(set(writers)):
+    for writer in ["", *sorted(set(writers))]:
         parts: list[str] = []
         for at, level in enumerate(LEVELS):
-            own = likely[(writers == writer) & (levels == at)]
+            own = likely[(levels == at) & ((writers == writer) | (writer == ""))]
             if len(own):
-                parts.append(f"{level.value} {np.mean(own >= alone):.1%} of {len(own)}")
-        print(f"{writer}: {', '.join(parts)}")
-    FILE.write_text(Fit(some).written(alone, beside), "utf-8")
-    print(f"{FILE.name}: {alone:.3f} alone, {beside:.3f} beside a rule")
+                shares = f"{np.mean(own >= ALONE):.1%} and {np.mean(own >= BESIDE):.1%}"
+                parts.append(f"{level.value} {shares} of {len(own)}")
+        print(f"{writer or 'all'}: {', '.join(parts)}", flush=True)
+    FILE.write_text(Fit(some).written(), "utf-8")
     return 0
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from safety.finding import NOTHING, Level
-from safety.red_flags import read
+from safety.finding import Level
+from safety.red_flags import find, hear
 from safety.rules import load
+
+
+def levels(text: str) -> set[Level]:
+    """Of the rules alone, which the guards are for."""
+    return {rule.level for rule in find(load(), [hear(load(), text)])}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +36,7 @@ from safety.rules import load
     ],
 )
 def test_it_is_meant(text: str) -> None:
-    assert read([text]).level is Level.EMERGENCY
+    assert levels(text) == {Level.EMERGENCY}
 
 
 @pytest.mark.parametrize(
@@ -47,13 +52,13 @@ def test_it_is_meant(text: str) -> None:
     ],
 )
 def test_it_is_not_meant(text: str) -> None:
-    assert read([text]) == NOTHING
+    assert levels(text) == set()
 
 
 def test_a_story_of_long_ago_ends_where_the_present_begins() -> None:
     past = "In 2003 I fell off a horse. I was knocked out and saw double."
-    assert read([past]) == NOTHING
-    assert read([f"{past} Today I have crushing chest pain and I'm sweating."]).emergency
+    assert levels(past) == set()
+    assert levels(f"{past} Today I have crushing chest pain and I'm sweating.") == {Level.EMERGENCY}
 
 
 def test_a_range_with_a_point_is_met_only_by_a_number_with_one() -> None:

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from safety import learned
-from safety.finding import LEARNED, Level
-from safety.learned import FILE, SHORT, Judged, Learned, Weight, features, row
+from safety.finding import LEARNED, NOTHING, Level
+from safety.learned import BESIDE, FILE, SHORT, Judged, Learned, Weight, features, row
 from safety.notices import language_of
 from safety.red_flags import read
 from safety.rules import load
@@ -25,14 +25,14 @@ def test_the_probability_is_that_of_the_logistic_regression() -> None:
     weights = {**BIAS, "w a": Weight(30.0, 2.0, 0.0), "w b": Weight(40.0, 0.0, 5.0)}
     scale = 50.0**-0.5  # the root of the length, and that is of 30 and 40
     odds = [math.exp(-1.0 + 2.0 * 30.0 * scale), math.exp(-2.0 + 5.0 * 40.0 * scale)]
-    likely, level = Learned(weights, 0.7, 0.4).judge(["w a", "w b", "w unknown"])
+    likely, level = Learned(weights).judge(["w a", "w b", "w unknown"])
     assert likely == pytest.approx(sum(odds) / (1 + sum(odds)))
     assert level is Level.CRISIS
 
 
 def test_three_words_weigh_no_more_than_in_a_message_of_four() -> None:
     weights = {**BIAS, "w a": Weight(SHORT / 4, 2.0, 0.0), "w b": Weight(SHORT / 2, 0.0, 0.0)}
-    judge = Learned(weights, 0.7, 0.4).judge
+    judge = Learned(weights).judge
     assert judge(["w a"]) == judge(["w a", "w b"])
 
 
@@ -69,20 +69,26 @@ def test_what_is_told_in_two_messages_is_weighed_as_one(monkeypatch: pytest.Monk
     assert read(["He went grey.", "We have a cat.", "Now he is floppy."]).level is Level.NONE
 
 
-def test_a_rule_counts_whatever_the_weights_hold_unless_it_is_broad(
+def test_a_rule_counts_where_the_weights_do_not_hold_the_message_for_harmless(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held_for(Level.EMERGENCY, 0.0, monkeypatch)
+    [text, rule] = ["My chest is being crushed and my left arm hurts.", "cardiac"]
+    held_for(Level.EMERGENCY, BESIDE, monkeypatch)
+    assert [each for each in read([text]).rules if each.startswith(rule)]
+    held_for(Level.EMERGENCY, BESIDE - 0.01, monkeypatch)
+    assert read([text]) == NOTHING
+
+
+def test_no_rule_is_overruled_in_what_its_author_wrote() -> None:
     for rule in load().rules:
         for example in rule.examples:
-            assert (rule.id in read([example]).rules) is not rule.weighed, example
+            assert rule.id in read([example]).rules, example
 
 
-def test_harmless_talk_around_it_takes_nothing_from_a_broad_rule() -> None:
+def test_harmless_talk_around_it_takes_nothing_from_a_rule() -> None:
     chatter = "We went to the market and bought some apples, then the bus was late again. " * 40
     for rule in load().rules:
-        if rule.weighed:
-            assert rule.id in read([f"{chatter}{rule.examples[0]} {chatter}"]).rules
+        assert rule.id in read([f"{chatter}{rule.examples[0]} {chatter}"]).rules, rule.id
 
 
 @pytest.mark.parametrize(
@@ -107,7 +113,7 @@ def test_what_the_weights_alone_find_is_answered_in_its_language(
 
 
 def test_nothing_at_all_is_held_for_nothing() -> None:
-    assert learned.load().judge(()).likely < learned.load().beside
+    assert learned.load().judge(()).likely < BESIDE
 
 
 def test_the_file_is_what_is_learned_from_the_messages() -> None:
@@ -116,7 +122,7 @@ def test_the_file_is_what_is_learned_from_the_messages() -> None:
     from tests.safety.learn import Fit, told
 
     fit = Fit(told())
-    written = dict(map(row, FILE.read_text("utf-8").splitlines()[1:]))
+    written = dict(map(row, FILE.read_text("utf-8").splitlines()))
     assert written.keys() - {""} == fit.index.keys()
     for name, at in fit.index.items():
         assert written[name] == pytest.approx((fit.rarity[at], *fit.weights[1:, at]), abs=0.02)

@@ -65,6 +65,50 @@ def test_a_crisis_is_found_however_it_is_disguised(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "i jsut want to dissapear for good",
+        "my boyfreind strangeld me",
+        "god told me to sacrifise my son",
+        "my friend says he will hang him self",
+        "une voix m'ordonne d'étrangler mon fils",
+        "मैं फाँसी लगाने जा रहा हूँ",
+        "मैं फांसी लगाने जा रहा हूं",
+    ],
+)
+def test_a_crisis_is_found_in_the_spelling_of_those_who_are_in_one(text: str) -> None:
+    assert level(text) is Level.CRISIS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "baby wont stop crying im gonna shake him i swear",
+        "I didn't tell her that the telly says I have to smother him",
+        "no hope want to die",
+        "Since my wife passed away I have nothing to live for",
+        "Ever since the funeral I have wanted to die",
+    ],
+)
+def test_a_negation_or_a_death_before_a_crisis_takes_nothing_back(text: str) -> None:
+    assert level(text) is Level.CRISIS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I would never hurt my baby, I'm just exhausted.",
+        "My husband has never hit me, we just bicker.",
+        "No one is hurting me at home.",
+        "I'm not going to kill myself, it is only a knee.",
+        "My daughter says she'd rather die than eat broccoli.",
+    ],
+)
+def test_a_crisis_that_is_denied_or_a_joke_is_none(text: str) -> None:
+    assert level(text) is Level.NONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "No quiero vivir más.",
         "Voy a suicidarme esta noche",
         "Ich will sterben.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-
 LEARNED = "learned."
 """What the ids begin with that no rule has: the learned weights'."""
 

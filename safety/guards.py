@@ -87,11 +87,12 @@ def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
             book = book or (study and "urgent" not in sentence.guards)
             book = book or (animal and not _of_a_person(words, sentence, sets))
             fiction = _out_of_a_book(sentence) and "fiction" in sentence.guards
-            for at, (kept, out, marks) in enumerate(((crisis, fiction, _AGO), (emergency, book, _ILL))):
+            ways = ((crisis, fiction, _AGO), (emergency, book, _ILL))
+            for at, (kept, out, marks) in enumerate(ways):
                 past = _Past(words, sentence, sets, marks, stories[at])
                 stories[at] = past.goes_on
-                meant_now = (hit for hit in standing if hit.name in sets.lasting or not past.holds(hit))
-                kept += [] if out else [(hit, number) for hit in meant_now]
+                now = (h for h in standing if h.name in sets.lasting or not past.holds(h))
+                kept.extend((hit, number) for hit in now if not out)
     at_hand = at_hand or _told(words, sentences, {number for _, number in emergency}, sets)
     if _is_impersonal(words, sentences, sets):
         at_hand = False
@@ -134,7 +135,7 @@ def _of_a_person(words: Sequence[str], sentence: Sentence, sets: Words) -> bool:
 def _told(
     words: Sequence[str], sentences: Sequence[Sentence], found: set[int], sets: Words
 ) -> bool:
-    """Whether a sentence in which something was `found` states it of somebody, beside a question."""
+    """Whether a sentence in which something was `found` states it of somebody beside a question."""
     if any(not _BOOKISH.isdisjoint(sentence.guards) for sentence in sentences):
         return False
     somebody = sets.persons | sets.telling
@@ -159,8 +160,10 @@ def _standing(words: Sequence[str], sentence: Sentence, sets: Words) -> Iterator
 
 
 def _used(words: Sequence[str], hits: Iterable[Hit]) -> dict[int, int]:
-    """Where each negation is that a phrase has used up, and where that ends: "no hope, want to die",
-    "not felt him kick today"."""
+    """Where each negation is that a phrase has used up, and where that ends.
+
+    Such as in "no hope, want to die" and "not felt him kick today".
+    """
     used: dict[int, int] = {}
     for hit in hits:
         length = hit.end - hit.start

@@ -28,6 +28,8 @@ ALONE = 0.6
 """The probability from which a message is an alarm though no rule fired."""
 BESIDE = 0.25
 """The probability below which a message is taken for harmless though one did."""
+PART = 0.9
+"""The probability from which a single sentence of it is not."""
 
 _NUMBER = re.compile(r"\d[\d.,]*")
 

@@ -9,7 +9,8 @@ from safety.normalise import MARKS, tokens
 from safety.typos import Typos, real_words
 
 Word = tuple[str, ...]
-"""How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`; `#.low-high` is written with a point or comma."""
+"""How a phrase names one word: alternatives, each `word`, `word*` or `#low-high`; `#.low-high` is
+written with a point or comma."""
 
 _PLAIN = re.compile("[a-z]+")
 _HEAD = 3
@@ -19,12 +20,12 @@ MOST_UNKNOWN = 500
 _FOREIGN = 8
 """Letters of the shortest word of another language that a misspelt word is read as."""
 _ENDINGS = ("", "s", "ing", "ed")
-_TENS = frozenset("20 30 40 50 60 70 80 90".split())
+_TENS = frozenset({"20", "30", "40", "50", "60", "70", "80", "90"})
 _UNITS = frozenset("123456789")
 _SUFFIXES = frozenset(
-    """s es ies d ed ied t n en ing ings er ers or y ly al ally ic ical ion ions ation ations ity ous ive
-    ant ent able ible ness ment ments ful less ism ist ia is us um ish""".split()
-)  # fmt: skip
+    """s es ies d ed ied t n en ing ings er ers or y ly al ally ic ical ion ions ation ations ity
+    ous ive ant ent able ible ness ment ments ful less ism ist ia is us um ish""".split()  # noqa: SIM905
+)
 """How an English word may go on after the stem of a phrase, and still be that word."""
 _SELF = dict.fromkeys(["self", "slef"], "self") | {"selves": "selves"}
 _SELF_OF = frozenset({"my", "him", "her", "them", "your", "our"})

@@ -85,7 +85,8 @@ def language_of(rules: tuple[str, ...]) -> str:
     learned = [rule.removeprefix(LEARNED) for rule in rules if rule.startswith(LEARNED)]
     told = [languages[rule] for rule in learned if rule in languages]
     if not told:
-        told = [languages.get(rule.partition("-")[0]) for rule in rules]
+        ruled = [rule for rule in rules if not rule.startswith(LEARNED)]
+        told = [languages.get(rule.partition("-")[0]) for rule in ruled]
     return (told[-1] if told and all(told) else None) or ENGLISH
 
 

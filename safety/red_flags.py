@@ -16,7 +16,8 @@ from chat.conversation import Conversation, Role
 from safety import learned
 from safety.finding import LEARNED, NOTHING, Finding, Level
 from safety.guards import Meant, meant
-from safety.learned import ALONE, BESIDE, Judged
+from safety.learned import ALONE, BESIDE, PART, Judged
+from safety.normalise import SENTENCE_ENDS
 from safety.rules import Rule, Rules, load
 from safety.tree import Hit
 
@@ -25,8 +26,6 @@ Place = tuple[int, int]
 
 Places = dict[str, list[Place]]
 
-PART = 60
-"""Words of a long message that are weighed by themselves."""
 NEAR = 6
 """Sentences that the parts of one finding may be apart."""
 
@@ -48,7 +47,8 @@ def read(texts: Sequence[str]) -> Finding:
     heard = [hear(load(), text) for text in texts]
     judged = list(_judged(heard))
     fired = find(load(), heard)
-    if fired and not any(each.likely >= BESIDE for each in (*judged, *_closer(heard))):
+    likely = any(each.likely >= BESIDE for each in judged)
+    if fired and not likely and not any(each.likely >= PART for each in _parts(heard)):
         fired = []
     found = {rule.id: rule.level for rule in fired}
     found |= {_learned(each.level, heard): each.level for each in judged if each.likely >= ALONE}
@@ -59,10 +59,10 @@ def read(texts: Sequence[str]) -> Finding:
 
 
 def _learned(level: Level, heard: Sequence[Heard]) -> str:
-    """The id of what the weights found; a crisis names the language, where that is not English."""
+    """The id of what the weights found; a crisis names the language, where it is another."""
     words = [word for each in heard for word in each.words]
-    language = load().language(words) if level is Level.CRISIS else "english"
-    return LEARNED + level.value + ("" if language == "english" else f".{language}")
+    language = load().language(words) if level is Level.CRISIS else ""
+    return LEARNED + level.value + (f".{language}" if language not in ("", "english") else "")
 
 
 def hear(rules: Rules, text: str) -> Heard:
@@ -79,11 +79,13 @@ def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:
         yield learned.load().judge(one | other)
 
 
-def _closer(heard: Sequence[Heard]) -> Iterator[Judged]:
-    """The same for each part of a long message: harmless talk around it lowers nothing."""
+def _parts(heard: Sequence[Heard]) -> Iterator[Judged]:
+    """The same for each sentence by itself: harmless talk around one takes nothing from it."""
     for words in (each.words for each in heard):
-        for start in range(0, len(words), PART // 2) if len(words) > PART else ():
-            yield learned.load().judge(learned.features(words[start : start + PART]))
+        start = 0
+        for end in [at for at, word in enumerate(words) if word in SENTENCE_ENDS] + [len(words)]:
+            yield learned.load().judge(learned.features(words[start : end + 1]))
+            start = end + 1
 
 
 def find(rules: Rules, heard: Sequence[Heard]) -> list[Rule]:

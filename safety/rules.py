@@ -54,9 +54,10 @@ class Rules:
     """Of each language, small words that tell it."""
 
     def language(self, words: Iterable[str]) -> str:
-        """The language that most of the small words in `words` are of."""
+        """The language of most of the small words in `words`; "" where there are none."""
         counts = {name: sum(word in own for word in words) for name, own in self.languages.items()}
-        return max(counts, key=counts.__getitem__, default="")
+        language = max(counts, key=counts.__getitem__, default="")
+        return language if counts.get(language) else ""
 
 
 @cache

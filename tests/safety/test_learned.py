@@ -85,10 +85,11 @@ def test_no_rule_is_overruled_in_what_its_author_wrote() -> None:
             assert rule.id in read([example]).rules, example
 
 
-def test_harmless_talk_around_it_takes_nothing_from_a_rule() -> None:
+def test_harmless_talk_around_it_takes_nothing_from_what_is_told() -> None:
     chatter = "We went to the market and bought some apples, then the bus was late again. " * 40
     for rule in load().rules:
-        assert rule.id in read([f"{chatter}{rule.examples[0]} {chatter}"]).rules, rule.id
+        text = f"{chatter}{rule.examples[0]} {chatter}"
+        assert read([text]).level is not Level.NONE, rule.id
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,10 @@ def test_harmless_talk_around_it_takes_nothing_from_a_rule() -> None:
     [
         ("i do not want to be here any more, the letters are written", "en"),
         ("Ya no puedo más con esto, he escrito las cartas y lo dejo todo en orden", "es"),
-        ("ich habe die Briefe geschrieben und alles geregelt, ihr seid ohne mich besser dran", "de"),
+        (
+            "ich habe die Briefe geschrieben und alles geregelt, ihr seid ohne mich besser dran",
+            "de",
+        ),
         ("j'ai écrit les lettres, tout est en ordre, vous serez mieux sans moi", "fr"),
         ("mektupları yazdım, artık kimseye yük olmak istemiyorum, bu son", "tr"),
         ("maine chitthi likh di hai, ab mujhe kisi par bojh nahi banna hai", "hi"),

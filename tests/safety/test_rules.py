@@ -55,7 +55,9 @@ def test_a_rule_does_not_fire_on_its_near_misses(rule: Rule) -> None:
 
 def test_a_small_file_of_rules_works_by_itself() -> None:
     rules = parse(SMALL)
-    assert [rule.id for rule in find(rules, [hear(rules, "It hurts in my chest")])] == ["cardiac.chest"]
+    assert [rule.id for rule in find(rules, [hear(rules, "It hurts in my chest")])] == [
+        "cardiac.chest"
+    ]
     assert find(rules, [hear(rules, "It hurts in my knee")]) == []
 
 

@@ -24,12 +24,12 @@ BEGINNING = 4
 """Letters by which forms of one word are alike."""
 SHORT = 20.0
 """The length, in rarity, up to which all messages count as equally short: about four words."""
-ALONE = 0.6
-"""The probability from which a message is an alarm though no rule fired."""
-BESIDE = 0.25
-"""The probability below which a message is taken for harmless though one did."""
+ALONE = {Level.EMERGENCY: 0.7, Level.CRISIS: 0.6}
+"""The probability of danger from which a message is an alarm though no rule fired."""
+BESIDE = {Level.EMERGENCY: 0.25, Level.CRISIS: 0.2}
+"""The probability of its level, or of worse, below which a rule that fired is overruled."""
 PART = 0.9
-"""The probability from which a single sentence of it is not."""
+"""That of a single sentence from which it is not."""
 
 _NUMBER = re.compile(r"\d[\d.,]*")
 
@@ -45,10 +45,19 @@ class Weight(NamedTuple):
 class Judged(NamedTuple):
     """What a message is held for."""
 
-    likely: float
-    """The probability that it is an emergency or a crisis."""
-    level: Level
-    """The likelier of the two."""
+    emergency: float
+    """The probability that it is an emergency."""
+    crisis: float
+
+    @property
+    def alarm(self) -> Level:
+        """The likelier of the two, where either is likely enough."""
+        level = Level.EMERGENCY if self.emergency >= self.crisis else Level.CRISIS
+        return level if self.emergency + self.crisis >= ALONE[level] else Level.NONE
+
+    def of(self, level: Level) -> float:
+        """The probability of `level`, or of worse: a crisis may well be an emergency too."""
+        return self.crisis + (self.emergency if level is Level.EMERGENCY else 0.0)
 
 
 class Learned:
@@ -65,8 +74,7 @@ class Learned:
         emergency = scale * sum(weight.rarity * weight.emergency for weight in known)
         crisis = scale * sum(weight.rarity * weight.crisis for weight in known)
         odds = math.exp(self._bias.emergency + emergency), math.exp(self._bias.crisis + crisis)
-        level = Level.EMERGENCY if odds[0] >= odds[1] else Level.CRISIS
-        return Judged(sum(odds) / (1.0 + sum(odds)), level)
+        return Judged(*(each / (1.0 + sum(odds)) for each in odds))
 
 
 def scaled(squares: float) -> float:

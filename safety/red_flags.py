@@ -16,7 +16,7 @@ from chat.conversation import Conversation, Role
 from safety import learned
 from safety.finding import LEARNED, NOTHING, Finding, Level
 from safety.guards import Meant, meant
-from safety.learned import ALONE, BESIDE, PART, Judged
+from safety.learned import BESIDE, PART, Judged
 from safety.normalise import SENTENCE_ENDS
 from safety.rules import Rule, Rules, load
 from safety.tree import Hit
@@ -46,12 +46,11 @@ def read(texts: Sequence[str]) -> Finding:
     """The same for a person's messages, oldest first. Its cost grows as the text's length."""
     heard = [hear(load(), text) for text in texts]
     judged = list(_judged(heard))
-    fired = find(load(), heard)
-    likely = any(each.likely >= BESIDE for each in judged)
-    if fired and not likely and not any(each.likely >= PART for each in _parts(heard)):
-        fired = []
-    found = {rule.id: rule.level for rule in fired}
-    found |= {_learned(each.level, heard): each.level for each in judged if each.likely >= ALONE}
+    found = {rule.id: rule.level for rule in find(load(), heard)}
+    overruled = {level for level in set(found.values()) if _overruled(level, judged, heard)}
+    found = {name: level for name, level in found.items() if level not in overruled}
+    alarms = {each.alarm for each in judged} - {Level.NONE}
+    found |= {_learned(level, heard): level for level in sorted(alarms, key=lambda e: e.value)}
     if not found:
         return NOTHING
     level = Level.CRISIS if Level.CRISIS in found.values() else Level.EMERGENCY
@@ -79,8 +78,15 @@ def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:
         yield learned.load().judge(one | other)
 
 
-def _parts(heard: Sequence[Heard]) -> Iterator[Judged]:
-    """The same for each sentence by itself: harmless talk around one takes nothing from it."""
+def _overruled(level: Level, judged: Sequence[Judged], heard: Sequence[Heard]) -> bool:
+    """Whether the weights hold all of it for harmless, as far as rules of `level` go."""
+    if any(each.of(level) >= BESIDE[level] for each in judged):
+        return False
+    return not any(each.of(level) >= PART for each in _sentences(heard))
+
+
+def _sentences(heard: Sequence[Heard]) -> Iterator[Judged]:
+    """What each sentence by itself is held for: harmless talk around one takes nothing from it."""
     for words in (each.words for each in heard):
         start = 0
         for end in [at for at, word in enumerate(words) if word in SENTENCE_ENDS] + [len(words)]:

@@ -5,9 +5,8 @@
 Needs scikit-learn (`requirements-train.txt`). Multinomial logistic regression with an L2 penalty on
 features that are there or not, weighed by how rare they are (`safety.learned.scaled`). The
 sentences under every rule's `examples` and `not` are learned from too. Prints which share of each
-writer's messages reaches either bound where it learned from the others' alone: which writer it was,
-an id begins with.
-Those figures are what the bounds in `safety/learned.py` were chosen by.
+writer's messages reaches each of `BOUNDS` where it learned from the others' alone: which writer it
+was, an id begins with. The bounds in `safety/learned.py` were chosen on writers so left out.
 """
 
 from __future__ import annotations
@@ -21,13 +20,15 @@ from scipy.sparse import csr_matrix, diags
 from sklearn.linear_model import LogisticRegression
 
 from safety.finding import Level
-from safety.learned import ALONE, BESIDE, FILE, features, scaled
+from safety.learned import FILE, features, scaled
 from safety.red_flags import hear
 from safety.rules import load
 from tests.safety.sets import rows
 
 PENALTY = 0.7
 """The inverse of the penalty, as scikit-learn's `C`."""
+BOUNDS = (0.2, 0.4, 0.6, 0.7)
+"""The probabilities of danger that are counted."""
 RARE = 3
 """Messages that a feature must be in."""
 LEVELS = [Level.NONE, Level.EMERGENCY, Level.CRISIS]
@@ -108,8 +109,8 @@ def main() -> int:
         for at, level in enumerate(LEVELS):
             own = likely[(levels == at) & ((writers == writer) | (writer == ""))]
             if len(own):
-                shares = f"{np.mean(own >= ALONE):.1%} and {np.mean(own >= BESIDE):.1%}"
-                parts.append(f"{level.value} {shares} of {len(own)}")
+                shares = [f"{np.mean(own >= bound):.1%}" for bound in BOUNDS]
+                parts.append(f"{level.value} {' '.join(shares)} of {len(own)}")
         print(f"{writer or 'all'}: {', '.join(parts)}", flush=True)
     FILE.write_text(Fit(some).written(), "utf-8")
     return 0

@@ -18,16 +18,17 @@ BIAS = {"": Weight(1.0, -1.0, -2.0)}
 
 def held_for(level: Level, likely: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on, the weights hold every message for `level`."""
-    monkeypatch.setattr(Learned, "judge", lambda self, features: Judged(likely, level))
+    judged = Judged(likely, 0.0) if level is Level.EMERGENCY else Judged(0.0, likely)
+    monkeypatch.setattr(Learned, "judge", lambda self, features: judged)
 
 
 def test_the_probability_is_that_of_the_logistic_regression() -> None:
     weights = {**BIAS, "w a": Weight(30.0, 2.0, 0.0), "w b": Weight(40.0, 0.0, 5.0)}
     scale = 50.0**-0.5  # the root of the length, and that is of 30 and 40
     odds = [math.exp(-1.0 + 2.0 * 30.0 * scale), math.exp(-2.0 + 5.0 * 40.0 * scale)]
-    likely, level = Learned(weights).judge(["w a", "w b", "w unknown"])
-    assert likely == pytest.approx(sum(odds) / (1 + sum(odds)))
-    assert level is Level.CRISIS
+    judged = Learned(weights).judge(["w a", "w b", "w unknown"])
+    assert judged == pytest.approx([each / (1 + sum(odds)) for each in odds])
+    assert judged.alarm is Level.CRISIS
 
 
 def test_three_words_weigh_no_more_than_in_a_message_of_four() -> None:
@@ -62,7 +63,7 @@ def test_the_weights_find_by_themselves_what_they_hold_for_likely(
 
 def test_what_is_told_in_two_messages_is_weighed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def judge(self: Learned, features: frozenset[str]) -> Judged:
-        return Judged(0.99 if {"w grey", "w floppy"} <= features else 0.0, Level.EMERGENCY)
+        return Judged(0.99 if {"w grey", "w floppy"} <= features else 0.0, 0.0)
 
     monkeypatch.setattr(Learned, "judge", judge)
     assert read(["He went grey.", "Now he is floppy."]).level is Level.EMERGENCY
@@ -73,10 +74,18 @@ def test_a_rule_counts_where_the_weights_do_not_hold_the_message_for_harmless(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     [text, rule] = ["My chest is being crushed and my left arm hurts.", "cardiac"]
-    held_for(Level.EMERGENCY, BESIDE, monkeypatch)
+    held_for(Level.EMERGENCY, BESIDE[Level.EMERGENCY], monkeypatch)
     assert [each for each in read([text]).rules if each.startswith(rule)]
-    held_for(Level.EMERGENCY, BESIDE - 0.01, monkeypatch)
+    held_for(Level.EMERGENCY, BESIDE[Level.EMERGENCY] - 0.01, monkeypatch)
     assert read([text]) == NOTHING
+
+
+def test_an_emergency_is_no_reason_for_a_rule_of_a_crisis(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "I want to kill myself tonight."
+    held_for(Level.CRISIS, BESIDE[Level.CRISIS], monkeypatch)
+    assert read([text]).level is Level.CRISIS
+    held_for(Level.EMERGENCY, 0.99, monkeypatch)
+    assert read([text]).level is Level.EMERGENCY
 
 
 def test_no_rule_is_overruled_in_what_its_author_wrote() -> None:
@@ -117,7 +126,7 @@ def test_what_the_weights_alone_find_is_answered_in_its_language(
 
 
 def test_nothing_at_all_is_held_for_nothing() -> None:
-    assert learned.load().judge(()).likely < BESIDE
+    assert learned.load().judge(()).alarm is Level.NONE
 
 
 def test_the_file_is_what_is_learned_from_the_messages() -> None:

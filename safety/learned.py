@@ -70,9 +70,10 @@ class Learned:
     def judge(self, features: Iterable[str]) -> Judged:
         """What a message with `features` is held for."""
         known = [weight for each in features if (weight := self._weights.get(each))]
-        scale = scaled(sum(weight.rarity * weight.rarity for weight in known))
-        emergency = scale * sum(weight.rarity * weight.emergency for weight in known)
-        crisis = scale * sum(weight.rarity * weight.crisis for weight in known)
+        scale = scaled(math.fsum(each.rarity * each.rarity for each in known))
+        # Not `sum`: what it gives depends on the order, and a set has another in each process.
+        emergency = scale * math.fsum(each.rarity * each.emergency for each in known)
+        crisis = scale * math.fsum(each.rarity * each.crisis for each in known)
         odds = math.exp(self._bias.emergency + emergency), math.exp(self._bias.crisis + crisis)
         return Judged(*(each / (1.0 + sum(odds)) for each in odds))
 

@@ -87,7 +87,7 @@ FETCH_HARMONY = (
 
 
 def _neither_code_nor_rules(path: Path) -> bool:
-    return path.suffix not in (".py", ".toml")
+    return path.suffix not in (".py", ".toml", ".txt", ".tsv")
 
 
 gpu_image = (

@@ -94,10 +94,10 @@ def headline(some: Sequence[Read]) -> dict[str, tuple[int, int]]:
 
 
 def by_rules(some: Sequence[Read]) -> dict[str, tuple[int, int]]:
-    """Of each level, how many messages some rule fired on, the learned weights left out."""
+    """Of each level, on how many messages a rule fired that was not overruled."""
     of = {level: [each for each in some if each.row.level is level] for level in Level}
     return {
-        f"{level.value}: a rule fired": (sum(each.rules for each in rows_), len(rows_))
+        f"{level.value}: a rule counted": (sum(each.rules for each in rows_), len(rows_))
         for level, rows_ in of.items()
     }
 
@@ -106,7 +106,7 @@ def section(name: str, some: Sequence[Read]) -> Iterator[str]:
     yield f"### The {name} set"
     yield SETS[name]
     yield table("aims", headline(some))
-    yield table("the rules alone", by_rules(some))
+    yield table("what rules found", by_rules(some))
     for level, what in ((Level.EMERGENCY, "emergencies found"), (Level.CRISIS, "crises found")):
         own = [each for each in some if each.row.level is level]
         yield table(f"{what}, by category", _counted(own, lambda row: row.category, count))

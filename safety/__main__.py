@@ -29,11 +29,13 @@ def texts(line: str) -> list[str]:
     if not isinstance(found, dict):
         raise ValueError("This line is not a JSON object.")
     fields = cast("dict[str, object]", found)
+    if len(fields.keys() & {"text", "texts"}) != 1:
+        raise ValueError('This line needs either "text" or "texts".')
     said = fields.get("texts", [fields.get("text")])
     parts = cast("list[object]", said) if isinstance(said, list) else [None]
     found_texts = [part for part in parts if isinstance(part, str)]
     if len(found_texts) < len(parts):
-        raise ValueError('This line has no "text" that is a string.')
+        raise ValueError('"text" is to be a string, and "texts" a list of strings.')
     return found_texts
 
 

@@ -76,18 +76,25 @@ def languages() -> tuple[str, ...]:
 
 
 def language_of(rules: tuple[str, ...]) -> str:
-    """The language of a message: what the learned weights tell of a crisis, or else that of the
-    rules, where only rules of other languages than English fired.
+    """The language of a message, as what fired on it tells.
 
-    Of several the last: words that two languages share are in the rules of both.
+    Where rules of several languages fired, what the learned weights tell decides, if it is one of
+    those; else English, where any English rule fired, or the last: words that two languages share
+    are in the rules of both.
     """
     languages = {texts["rule"]: language for language, texts in _texts().items()}
-    learned = [rule.removeprefix(LEARNED) for rule in rules if rule.startswith(LEARNED)]
-    told = [languages[rule] for rule in learned if rule in languages]
-    if not told:
-        ruled = [rule for rule in rules if not rule.startswith(LEARNED)]
-        told = [languages.get(rule.partition("-")[0]) for rule in ruled]
-    return (told[-1] if told and all(told) else None) or ENGLISH
+    learned = [languages.get(rule.removeprefix(LEARNED)) for rule in rules if _is_learned(rule)]
+    plain = next(filter(None, learned), None)
+    told = [
+        languages.get(rule.partition("-")[0], ENGLISH) for rule in rules if not _is_learned(rule)
+    ]
+    if plain and (not told or plain in told):
+        return plain
+    return ENGLISH if ENGLISH in told or not told else told[-1]
+
+
+def _is_learned(rule: str) -> bool:
+    return rule.startswith(LEARNED)
 
 
 def _notice(level: Level, language: str) -> Notice:

@@ -7,6 +7,7 @@ do is measured in `docs/safety.md`. Asks no model, keeps nothing, and gives the 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -16,7 +17,7 @@ from chat.conversation import Conversation, Role
 from safety import learned
 from safety.finding import LEARNED, NOTHING, Finding, Level
 from safety.guards import Meant, meant
-from safety.learned import BESIDE, PART, Judged
+from safety.learned import Judged
 from safety.normalise import SENTENCE_ENDS
 from safety.rules import Rule, Rules, load
 from safety.tree import Hit
@@ -31,8 +32,9 @@ NEAR = 6
 
 
 class Heard(NamedTuple):
-    """One message: its words as they are understood, and what is meant."""
+    """One message: its words as they are written and as they are understood, and what is meant."""
 
+    written: list[str]
     words: list[str]
     meant: Meant
 
@@ -46,11 +48,16 @@ def read(texts: Sequence[str]) -> Finding:
     """The same for a person's messages, oldest first. Its cost grows as the text's length."""
     heard = [hear(load(), text) for text in texts]
     judged = list(_judged(heard))
+    stretches = [judged for each in heard for judged in _stretches(each.words)]
     found = {rule.id: rule.level for rule in find(load(), heard)}
-    overruled = {level for level in set(found.values()) if _overruled(level, judged, heard)}
+    overruled = {
+        level for level in set(found.values()) if _overruled(level, heard, judged, stretches)
+    }
     found = {name: level for name, level in found.items() if level not in overruled}
-    alarms = {each.alarm for each in judged} - {Level.NONE}
-    found |= {_learned(level, heard): level for level in sorted(alarms, key=lambda e: e.value)}
+    alarms = {each.alarm(learned.ALONE) for each in judged}
+    alarms |= {each.alarm(learned.STRETCH_ALONE) for each in stretches}
+    for level in sorted(alarms - {Level.NONE}, key=lambda each: each.value):
+        found[_learned(level, heard)] = level
     if not found:
         return NOTHING
     level = Level.CRISIS if Level.CRISIS in found.values() else Level.EMERGENCY
@@ -59,15 +66,16 @@ def read(texts: Sequence[str]) -> Finding:
 
 def _learned(level: Level, heard: Sequence[Heard]) -> str:
     """The id of what the weights found; a crisis names the language, where it is another."""
-    words = [word for each in heard for word in each.words]
+    words = [word for each in heard for word in each.written]
     language = load().language(words) if level is Level.CRISIS else ""
     return LEARNED + level.value + (f".{language}" if language not in ("", "english") else "")
 
 
 def hear(rules: Rules, text: str) -> Heard:
     """What `text` says."""
-    words, numbers = rules.lexicon.numbers(rules.lexicon.read(text))
-    return Heard(words, meant(words, rules.phrases.find(words, numbers), rules.sets))
+    written = rules.lexicon.read(text)
+    words, numbers = rules.lexicon.numbers(written)
+    return Heard(written, words, meant(words, rules.phrases.find(words, numbers), rules.sets))
 
 
 def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:
@@ -78,20 +86,36 @@ def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:
         yield learned.load().judge(one | other)
 
 
-def _overruled(level: Level, judged: Sequence[Judged], heard: Sequence[Heard]) -> bool:
+def _overruled(
+    level: Level, heard: Sequence[Heard], judged: Sequence[Judged], stretches: Sequence[Judged]
+) -> bool:
     """Whether the weights hold all of it for harmless, as far as rules of `level` go."""
-    if any(each.of(level) >= BESIDE[level] for each in judged):
+    terse = [each for each in heard if len(each.words) <= learned.TERSE]
+    if any(rule.level is level for each in terse for rule in find(load(), [each])):
         return False
-    return not any(each.of(level) >= PART for each in _sentences(heard))
+    if any(each.of(level) >= learned.BESIDE[level] for each in judged):
+        return False
+    if any(each.of(level) >= learned.STRETCH_BESIDE for each in stretches):
+        return False
+    sentences = (words for each in heard for words in _sentences(each.words))
+    return not any(_judge(words).of(level) >= learned.PART for words in sentences)
 
 
-def _sentences(heard: Sequence[Heard]) -> Iterator[Judged]:
-    """What each sentence by itself is held for: harmless talk around one takes nothing from it."""
-    for words in (each.words for each in heard):
-        start = 0
-        for end in [at for at, word in enumerate(words) if word in SENTENCE_ENDS] + [len(words)]:
-            yield learned.load().judge(learned.features(words[start : end + 1]))
-            start = end + 1
+def _sentences(words: Sequence[str]) -> list[Sequence[str]]:
+    ends = [at + 1 for at, word in enumerate(words) if word in SENTENCE_ENDS]
+    found = [words[one:other] for one, other in pairwise([0, *ends, len(words)])]
+    return [sentence for sentence in found if len(sentence) > 1]
+
+
+def _stretches(words: Sequence[str]) -> Iterator[Judged]:
+    """What each few sentences of a long message are held for."""
+    sentences = _sentences(words)
+    for at in range(len(sentences) - learned.STRETCH + 1 if len(sentences) >= learned.LONG else 0):
+        yield _judge([word for each in sentences[at : at + learned.STRETCH] for word in each])
+
+
+def _judge(words: Sequence[str]) -> Judged:
+    return learned.load().judge(learned.features(words))
 
 
 def find(rules: Rules, heard: Sequence[Heard]) -> list[Rule]:
@@ -123,11 +147,10 @@ def _fires(rule: Rule, places: Places) -> bool:
     if len(there) < rule.least:
         return False
     groups = [{place for name in names for place in places.get(name, ())} for names in there]
-    kept_from = [place for name in rule.unless for place in places.get(name, ())]
-    return any(
-        not any(_near(place, window, rule) for place in kept_from)
-        for window in _windows(groups, rule)
-    )
+    kept_from = sorted({place for name in rule.unless for place in places.get(name, ())})
+    if not kept_from:
+        return any(True for _ in _windows(groups, rule))
+    return not all(_any_near(kept_from, window, rule) for window in _windows(groups, rule))
 
 
 def _windows(groups: list[set[Place]], rule: Rule) -> Iterator[tuple[Place, Place]]:
@@ -155,8 +178,15 @@ def _reach(first: Place, last: Place, rule: Rule) -> bool:
     return last[1] - first[1] <= NEAR
 
 
-def _near(place: Place, window: tuple[Place, Place], rule: Rule) -> bool:
+def _any_near(places: Sequence[Place], window: tuple[Place, Place], rule: Rule) -> bool:
+    """Whether any of `places`, which are in order, is within reach of `window`."""
     first, last = window
     if rule.within == "sentence":
-        return place == first
-    return first[1] - NEAR <= place[1] <= last[1] + NEAR
+        at = bisect_left(places, first)
+        return places[at : at + 1] == [first]
+    at = bisect_left(places, first[1] - NEAR, key=_number)
+    return at < len(places) and places[at][1] <= last[1] + NEAR
+
+
+def _number(place: Place) -> int:
+    return place[1]

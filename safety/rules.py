@@ -53,11 +53,11 @@ class Rules:
     languages: dict[str, frozenset[str]]
     """Of each language, small words that tell it."""
 
-    def language(self, words: Iterable[str]) -> str:
-        """The language of most of the small words in `words`; "" where there are none."""
-        counts = {name: sum(word in own for word in words) for name, own in self.languages.items()}
-        language = max(counts, key=counts.__getitem__, default="")
-        return language if counts.get(language) else ""
+    def language(self, words: Sequence[str]) -> str:
+        """The language that most small words in `words` are of; "" where it is not plain."""
+        told = {name: len(own.intersection(words)) for name, own in self.languages.items()}
+        second, first = sorted(["", "", *told], key=lambda name: told.get(name, 0))[-2:]
+        return first if told.get(first, 0) >= 2 + told.get(second, 0) else ""
 
 
 @cache

@@ -44,6 +44,13 @@ SWITCHES = [
         "tests/safety/test_rules.py",
     ),
     Switch(
+        "1 the learned weights",
+        "safety/red_flags.py",
+        "    for level in sorted(alarms - {Level.NONE}, key=lambda each: each.value):\n",
+        "    for level in set():\n",
+        "tests/safety/test_learned.py",
+    ),
+    Switch(
         "2 the page's notices",
         "ui/page.py",
         "    return emergency or KEEP, crisis or KEEP\n",

@@ -76,8 +76,8 @@ DISCLAIMER_SECTIONS = (
         "Emergencies",
         "If somebody may be in danger, do not type: call your local emergency number, such as 112 "
         "in Europe, 911 in the United States and Canada, or 999 in the United Kingdom. Where what "
-        "you write sounds like an emergency or a crisis, a notice with numbers appears, by fixed "
-        "rules that can miss one. The country you choose there is remembered in your browser only.",
+        "you write sounds like an emergency or a crisis, a notice with numbers appears, by a "
+        "fixed check that can miss one, and can be wrong. The country you choose there is remembered in your browser only.",
     ),
     (
         "What is kept",

@@ -109,6 +109,7 @@ def _row(line: str) -> Row:
 
 
 def _judge(row: Row) -> Read:
-    finding = read([row.text])
+    turns = row.text.split("\n\n") if row.variant == "multi_turn" else [row.text]
+    finding = read(turns)
     rules = any(not each.startswith(LEARNED) for each in finding.rules)
     return Read(row, finding.emergency, finding.level is Level.CRISIS, rules)

@@ -57,6 +57,7 @@ HOSTILE = {
     "stars": "s*i*c*i*d*e ",
     "digits": "39.5,38 ",
     "accents": "é\u0301",
+    "what keeps a rule from firing": "My chest has felt tight for 40 minutes now when i press. ",
 }
 
 
@@ -71,4 +72,4 @@ def test_four_times_the_text_costs_about_four_times_as_much(piece: str) -> None:
             times.append(time.process_time() - began)
         return min(times)
 
-    assert seconds(32_000) < 10 * seconds(8_000) + 0.01  # 16 would be quadratic
+    assert seconds(32_000) < 8 * seconds(8_000) + 0.01  # 16 would be quadratic

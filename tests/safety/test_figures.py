@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from safety.finding import Level
-from tests.safety.figures import BEGIN, END, PAGE, headline, interval, rewritten, share
+from tests.safety.figures import BEGIN, END, PAGE, headline, interval, rewritten, share, table
 from tests.safety.sets import FOLDER, Read, Row, judged, pairs, rows
 
 here = pytest.mark.skipif(not (FOLDER / "dev").exists(), reason="the sets are not here")
@@ -72,6 +72,11 @@ def test_only_what_stands_between_the_marks_is_rewritten() -> None:
     page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     assert rewritten(page, "new") == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
     assert rewritten(rewritten(page, "x"), "new") == rewritten(page, "new")
+
+
+@here
+def test_the_page_has_the_figures_of_the_unseen_set() -> None:
+    assert table("aims", headline(judged(rows("frozen")))) in PAGE.read_text("utf-8")
 
 
 def test_the_page_has_the_marks_once() -> None:

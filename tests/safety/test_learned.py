@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
 from safety import learned
 from safety.finding import LEARNED, NOTHING, Level
-from safety.learned import BESIDE, FILE, SHORT, Judged, Learned, Weight, features, row
+from safety.learned import ALONE, BESIDE, FILE, SHORT, Judged, Learned, Weight, features, row
 from safety.notices import language_of
 from safety.red_flags import read
 from safety.rules import load
+from tests.safety.sets import rows
 
 BIAS = {"": Weight(1.0, -1.0, -2.0)}
 
@@ -28,7 +30,7 @@ def test_the_probability_is_that_of_the_logistic_regression() -> None:
     odds = [math.exp(-1.0 + 2.0 * 30.0 * scale), math.exp(-2.0 + 5.0 * 40.0 * scale)]
     judged = Learned(weights).judge(["w a", "w b", "w unknown"])
     assert judged == pytest.approx([each / (1 + sum(odds)) for each in odds])
-    assert judged.alarm is Level.CRISIS
+    assert judged.alarm(ALONE) is Level.CRISIS
 
 
 def test_three_words_weigh_no_more_than_in_a_message_of_four() -> None:
@@ -63,11 +65,11 @@ def test_the_weights_find_by_themselves_what_they_hold_for_likely(
 
 def test_what_is_told_in_two_messages_is_weighed_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     def judge(self: Learned, features: frozenset[str]) -> Judged:
-        return Judged(0.99 if {"w grey", "w floppy"} <= features else 0.0, 0.0)
+        return Judged(0.99 if {"w plums", "w figs"} <= features else 0.0, 0.0)
 
     monkeypatch.setattr(Learned, "judge", judge)
-    assert read(["He went grey.", "Now he is floppy."]).level is Level.EMERGENCY
-    assert read(["He went grey.", "We have a cat.", "Now he is floppy."]).level is Level.NONE
+    assert read(["He likes plums.", "Now he likes figs too."]).level is Level.EMERGENCY
+    assert read(["He likes plums.", "We have a cat.", "Now he likes figs too."]).level is Level.NONE
 
 
 def test_a_rule_counts_where_the_weights_do_not_hold_the_message_for_harmless(
@@ -94,17 +96,35 @@ def test_no_rule_is_overruled_in_what_its_author_wrote() -> None:
             assert rule.id in read([example]).rules, example
 
 
-def test_harmless_talk_around_it_takes_nothing_from_what_is_told() -> None:
-    chatter = "We went to the market and bought some apples, then the bus was late again. " * 40
-    for rule in load().rules:
-        text = f"{chatter}{rule.examples[0]} {chatter}"
-        assert read([text]).level is not Level.NONE, rule.id
+def test_a_rule_is_not_overruled_where_there_is_too_little_to_weigh() -> None:
+    for text in ("unconscious", "unresponsive", "choking", "not breathing!!!"):
+        assert read([text]).level is Level.EMERGENCY, text
+
+
+def test_what_is_told_in_the_middle_of_a_long_harmless_letter_is_mostly_found() -> None:
+    chance = random.Random(7)  # noqa: S311
+    told = [row for row in rows("frozen") if row.level is not Level.NONE and row.pair is None]
+    harmless = [
+        row.text
+        for row in rows("frozen")
+        if row.category in ("minor_complaint", "chronic_and_admin", "medication_question")
+    ]
+    found = 0
+    for danger in chance.sample(told, 100):
+        around = chance.sample(harmless, 6)
+        text = "\n".join([*around[:3], danger.text, *around[3:]])
+        found += read([text]).level is not Level.NONE
+    assert found >= 80
 
 
 @pytest.mark.parametrize(
     ("text", "language"),
     [
         ("i do not want to be here any more, the letters are written", "en"),
+        ("no hope no way out", "en"),
+        ("Me? no point. no more tomorrows", "en"),
+        ("no future no money no nothing. game over 4 me", "en"),
+        ("kms", "en"),
         ("Ya no puedo más con esto, he escrito las cartas y lo dejo todo en orden", "es"),
         (
             "ich habe die Briefe geschrieben und alles geregelt, ihr seid ohne mich besser dran",
@@ -126,7 +146,7 @@ def test_what_the_weights_alone_find_is_answered_in_its_language(
 
 
 def test_nothing_at_all_is_held_for_nothing() -> None:
-    assert learned.load().judge(()).alarm is Level.NONE
+    assert learned.load().judge(()).alarm(ALONE) is Level.NONE
 
 
 def test_the_file_is_what_is_learned_from_the_messages() -> None:

@@ -81,7 +81,7 @@ class Compare:
         length = more if picked.value == panels.RETRY_WITH_MORE else KEEP
         return asked, [], [], length, *asking.banners(finding)
 
-    async def answers(
+    async def compare(
         self, shown: object, effort: str, length: float, temperature: float, request: gr.Request
     ) -> AsyncGenerator[Shown, None]:
         """Have both answer the question, as two growing replies."""
@@ -139,7 +139,7 @@ def add_comparison(demo: gr.Blocks, backend: Backend, runs: Runs, settings: Sett
         def answered(event: Any) -> None:
             """After `event` put a question there, have it answered."""
             event.then(None, [asked], js=BEGUN).then(
-                view.answers,
+                view.compare,
                 [asked, effort, length, temperature],
                 shown,
                 concurrency_limit=None,

@@ -128,16 +128,31 @@ def test_one_question_is_answered_by_both_side_by_side_and_the_next_takes_its_pl
     assert left["x"] + left["width"] <= right["x"]
 
 
+KEPT = "[...Object.values(localStorage), ...Object.values(sessionStorage), document.cookie]"
+
+
 def test_nothing_of_a_comparison_is_kept(serve: Serve, open_page: Open) -> None:
     address = serve(pair())
     page = view(open_page(address), address)
     ask(page, "first?")
     ended(page)
-    kept = "[...Object.values(localStorage), ...Object.values(sessionStorage), document.cookie]"
-    assert page.evaluate(kept) == [""]
+    assert page.evaluate(KEPT) == [""]
     page.reload()
     expect(page.get_by_text(words.COMPARE_TAGLINE)).to_be_visible()
     expect(page.locator("#chat .message-row")).to_have_count(0)
+
+
+def test_a_question_that_a_lost_connection_cut_off_is_in_the_box_and_nowhere_else(
+    serve: Serve, open_page: Open
+) -> None:
+    address = serve(pair(for_ever))
+    page = view(open_page(address), address)
+    ask(page, "first?")
+    expect(reply(page, "plain")).to_contain_text("Rest")
+    page.route("**/state", lambda route: route.abort())
+    expect(page.locator("#told")).to_contain_text(words.LOST)
+    expect(page.locator("#question textarea")).to_have_value("first?")
+    assert page.evaluate(KEPT) == [""]
 
 
 def test_one_that_fails_leaves_the_other_and_both_can_be_asked_again(

@@ -31,6 +31,7 @@ class LegacyWire:
 
     honours: frozenset[Option] = frozenset()
     model: str | None = None
+    base_model: str | None = None
     context_window: int | None = None
     unreliable = False
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 from typing import Any, cast
 
-from backend.base import BackendError, BrokeContract, Interrupted, Option, Options
+from backend.base import BackendError, BrokeContract, Interrupted, Option, Options, Refused
 from backend.sse import SseEvent, SseReader, TooLarge
 from backend.statuses import error_in_reply, failure_of
 from backend.transport import Answer
@@ -44,6 +44,7 @@ class OpenAIWire:
         self._base = base
         self._asked_for = model
         self._served: str | None = None
+        self._base_model: str | None = None
         self._event_bytes = event_bytes
         self._context: int | None = None
         self._unreliable = False
@@ -57,6 +58,10 @@ class OpenAIWire:
         return self._asked_for or self._served
 
     @property
+    def base_model(self) -> str | None:
+        return self._base_model
+
+    @property
     def context_window(self) -> int | None:
         return self._context
 
@@ -65,13 +70,16 @@ class OpenAIWire:
         return self._unreliable
 
     def question(self, conversation: Conversation, options: Options) -> bytes:
+        if options.base and self._base_model is None:
+            # It came back without; an answer of the adapter may not stand under the base's name.
+            raise Refused("The endpoint does not list the base of its model.")
         # Not every server keeps what is typed apart from its template's control tokens.
         said = [
             {"role": turn.role.value, "content": neutralise(turn.text)}
             for turn in conversation.turns
         ]
         body: dict[str, Any] = {
-            "model": self.model or "default",
+            "model": (self._base_model if options.base else self.model) or "default",
             "messages": [{"role": "system", "content": SYSTEM_PROMPT}, *said],
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -108,11 +116,19 @@ class OpenAIWire:
         return answer
 
     def _learn(self, body: bytes) -> None:
-        """The model's name and context from a list of models; of a list unread, nothing."""
+        """The model's name, base and context from a list of models; of a list unread, nothing.
+
+        An adapter's `parent` is its base, in vLLM's list too. Where nobody named a model it is the
+        first adapter whose base is listed, else the first model.
+        """
         with contextlib.suppress(ValueError, RecursionError, LookupError, TypeError):
             models = cast("list[dict[str, Any]]", json.loads(body)["data"])
-            ours = [card for card in models if card["id"] == self._asked_for] or models
+            names = [card["id"] for card in models]
+            named = [card for card in models if card["id"] == self._asked_for]
+            ours = named or [card for card in models if _base_of(card, names)] or models
             self._served = str(ours[0]["id"])
+            known = named or not self._asked_for
+            self._base_model = _base_of(ours[0], names) if known else None
             context = ours[0].get("max_model_len")
             self._context = context if isinstance(context, int) and context > 0 else None
             self._unreliable = ours[0].get("unreliable") is True
@@ -123,6 +139,12 @@ class OpenAIWire:
         if media_type == "application/json":
             return WholeReader(emit)
         raise BrokeContract("The endpoint's answer is neither a stream nor JSON.")
+
+
+def _base_of(card: dict[str, Any], names: list[Any]) -> str | None:
+    """The base of an adapter, where that can be asked by a name of its own."""
+    parent = card.get("parent")
+    return str(parent) if parent and parent in names and parent != card["id"] else None
 
 
 class _Completion:

@@ -76,6 +76,7 @@ class RemoteBackend:
                 temperature=DEFAULTS.temperature,
             ),
             unreliable=self._wire.unreliable,
+            base=shown_name(self._wire.base_model or "") or None,
         )
 
     def status(self) -> Status:

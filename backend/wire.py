@@ -73,6 +73,11 @@ class Wire(Protocol):
         ...
 
     @property
+    def base_model(self) -> str | None:
+        """The name of the same model without its adapter, where the endpoint lists both."""
+        ...
+
+    @property
     def context_window(self) -> int | None:
         """Tokens, where the endpoint told."""
         ...
@@ -83,7 +88,7 @@ class Wire(Protocol):
         ...
 
     def question(self, conversation: Conversation, options: Options) -> bytes:
-        """The body of the POST. Raises `TooLong`."""
+        """The body of the POST. Raises `TooLong`, and `Refused` for a base there is none of."""
         ...
 
     def look(self, get: Get) -> None:

@@ -68,6 +68,27 @@ def test_three_questions_are_thought_about_and_answered_by_the_real_model(
     assert "canary" not in "\n".join([*app.out, *app.err])
 
 
+def test_base_and_adapter_answer_one_question_side_by_side(
+    program: Callable[..., Program], open_page: Open
+) -> None:
+    app, address = start(program)
+    page = open_page(address)
+    page.goto(f"{address}/compare")
+    page.wait_for_selector("#question textarea")
+    shorten(page, 64)
+    ask(page, "canary-e2e: what is asthma?")
+    expect(page.locator("#sides .foot")).to_have_count(2, timeout=PATIENCE)
+    adapted, plain = (page.locator(f"#{side}") for side in ("adapted", "plain"))
+    for side in (adapted, plain):
+        expect(side.locator(".figures")).to_contain_text("tokens/s")
+        expect(side.locator(".caveat")).to_contain_text("very small model")
+    said = ".bot-row:not(:has(.foot))"
+    assert adapted.locator(said).all_inner_texts() != plain.locator(said).all_inner_texts()
+    app.signal(signal.SIGTERM)
+    assert app.end(30) == 0
+    assert "canary" not in "\n".join([*app.out, *app.err])
+
+
 def test_stop_ends_the_models_work_and_the_next_question_is_answered(
     program: Callable[..., Program], open_page: Open
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+from backend.base import Busy
 from backend.gate import Gate, Ticket
 from settings import Settings
 from ui.budget import Budget
@@ -77,19 +78,28 @@ class Limits:
         """Whether the visitor of `key` has any limit of their own."""
         return key != OWNER and self._rates.limited
 
-    def admit(self, key: str) -> Ticket:
-        """A ticket to one of the places, counted as a question. Raises `NotNow` and `Busy`.
+    def admit(self, key: str, places: int = 1) -> list[Ticket]:
+        """Tickets to so many places, all or none, each counted as a question.
 
-        A question that is turned away is not counted: to be told to wait costs nobody a turn.
+        Raises `NotNow` and `Busy`. A question that is turned away is not counted: to be told to
+        wait costs nobody a turn.
         """
         if self._budget.used_up:
             raise UsedUp
-        if self.binds(key) and (seconds := self._rates.wait(key)):
+        if self.binds(key) and (seconds := self._rates.wait(key, places)):
             raise TooSoon(seconds)
-        ticket = self._gate.enter()
+        tickets: list[Ticket] = []
+        try:
+            while len(tickets) < places:
+                tickets.append(self._gate.enter())
+        except Busy:
+            for ticket in tickets:
+                ticket.leave()
+            raise
         if self.binds(key):
-            self._rates.count(key)
-        return ticket
+            for _ in tickets:
+                self._rates.count(key)
+        return tickets
 
     def spend(self, tokens: int) -> None:
         """A reply has ended that was so long."""

@@ -51,13 +51,28 @@
     if (answering && (!last || last.metadata?.id === "foot" || fixed(shown))) end();
   }
 
+  // Of a comparison: what decides is the side that is still being written, if one is.
+  function compared(asked, adapted, plain) {
+    const ended = !adapted.length || adapted.at(-1).metadata?.id === "foot";
+    settled([...asked, ...(ended ? plain : adapted)]);
+  }
+
+  function comparing() {
+    return document.querySelector(".comparison") !== null;
+  }
+
   function end() {
     write(false);
     takeBack();
+    if (comparing()) announce(words.compared);
+    else announceEnd();
+    box()?.focus({ preventScroll: true });
+  }
+
+  function announceEnd() {
     const feet = document.querySelectorAll("#chat .foot");
     const finished = feet.length && feet[feet.length - 1].matches(".foot-finished");
     announce(finished ? words.done : words.ended);
-    box()?.focus({ preventScroll: true });
   }
 
   function write(now) {
@@ -73,6 +88,7 @@
       const response = await fetch("state", { cache: "no-store", signal });
       const state = await response.json();
       show(state.state, state.text);
+      document.body.classList.toggle("comparable", state.compare);
       if (misses && state.server === server) found();
       misses = 0;
       server = state.server;
@@ -92,17 +108,19 @@
   }
 
   // The server may be gone. What was asked and not answered is kept for the reload that Gradio
-  // does once the server is there again, and goes back into the box; nothing else is ever kept.
+  // does once the server is there again, and goes back into the box; nothing else is ever kept, and
+  // of a comparison not even that.
   function miss() {
     misses += 1;
-    if (answering) sessionStorage.setItem(KEPT, box()?.value || asked());
+    const question = box()?.value || asked();
+    if (answering && !comparing()) sessionStorage.setItem(KEPT, question);
     const standing = [...document.querySelectorAll("#alarms .alarm")].map((one) => one.outerHTML);
     if (standing.length) sessionStorage.setItem(STOOD, standing.join(""));
     if (misses !== MISSES) return;
     show("failed", words.gone);
     if (!answering) return;
     document.body.classList.remove("answering");
-    giveBack(sessionStorage.getItem(KEPT));
+    giveBack(question);
   }
 
   // It was there all along: only the looks were lost, and an answer may still be coming.
@@ -253,7 +271,7 @@
     if (kept) giveBack(kept);
   }
 
-  Object.assign(window.medicalgpt, { begun, settled, stopped, tell });
+  Object.assign(window.medicalgpt, { begun, settled, compared, stopped, tell });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();
 })();

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -18,25 +15,22 @@ from typing import Any, cast
 
 import gradio as gr
 
-from backend.base import MIN_NEW_TOKENS, Backend, BackendInfo, Busy, Effort, Option, Options
-from chat.conversation import Conversation, QuestionError, QuestionTooLong
+from backend.base import Backend
+from chat.conversation import QuestionError
 from chat.conversation import question as checked
-from safety.finding import Finding
 from settings import Settings
-from ui import alarm, panels, words
-from ui.limits import QUEUE, NotNow
+from ui import asking, frame, panels, words
+from ui.asking import KEEP, Asking, NotAsked, Wanted
+from ui.limits import QUEUE
 from ui.panels import Message
+from ui.run import snapshots
 from ui.runs import Runs
-
-log = logging.getLogger("medicalgpt.run")
 
 HERE = Path(__file__).parent
 BEGUN = "(shown) => window.medicalgpt.begun(shown)"
 SETTLED = "(shown) => window.medicalgpt.settled(shown)"
 STOPPED = "() => window.medicalgpt.stopped()"
 KEEP_TURN = "(shown) => window.medicalgpt.keep(shown)"
-KEEP = cast(Any, gr.skip())
-"""An output that stays as it is."""
 Asked = tuple[list[Message], Any, Any]
 """The conversation, and the notices of an emergency and a crisis: one that stands stays."""
 
@@ -46,7 +40,7 @@ class Page:
 
     def __init__(self, backend: Backend, runs: Runs, settings: Settings) -> None:
         self._backend = backend
-        self._runs = runs
+        self.asking = Asking(backend, runs)
         self._show_reasoning = settings.show_reasoning
         self._wake_on_load = settings.wake_on_load
 
@@ -58,16 +52,16 @@ class Page:
         Whatever becomes of the question, a red flag in it is answered by its notice.
         """
         history = panels.history(shown)
-        finding = await _look(history, text)
-        banners = _banners(finding)
-        if self._runs.of(_visitor(request)) is not None:
-            return KEEP, KEEP, _notice(words.STILL_ANSWERING), *banners
+        finding = await asking.look(history, text)
+        banners = asking.banners(finding)
+        if self.asking.busy(request):
+            return KEEP, KEEP, frame.notice(words.STILL_ANSWERING), *banners
         try:
             question = panels.question(checked(text))
         except QuestionError as fault:
-            return KEEP, KEEP, _notice(_cannot_ask(fault)), *banners
+            return KEEP, KEEP, frame.notice(asking.cannot_ask(fault)), *banners
         history = [*history, question]
-        return self._fixed(finding, history) or history, "", _notice(""), *banners
+        return self.asking.fixed(finding, history) or history, "", frame.notice(""), *banners
 
     async def example(self, shown: object, picked: gr.SelectData) -> Asked:
         texts = [text for text in words.EXAMPLES if picked.value == {"text": text}]
@@ -91,71 +85,35 @@ class Page:
     async def edit(self, shown: object, edited: gr.EditData) -> tuple[Any, Any, Any, Any]:
         """Ask the edited question in the place of the old one; what came after it goes."""
         history, index, text = panels.history(shown), _index(edited.index), str(edited.value)
-        finding = await _look(history[:index], text)
-        banners = _banners(finding)
+        finding = await asking.look(history[:index], text)
+        banners = asking.banners(finding)
         try:
             question = panels.question(checked(text))
         except QuestionError as fault:
-            return history, _notice(_cannot_ask(fault)), *banners
+            return history, frame.notice(asking.cannot_ask(fault)), *banners
         history = [*history[:index], question]
-        return self._fixed(finding, history) or history, _notice(""), *banners
+        return self.asking.fixed(finding, history) or history, frame.notice(""), *banners
 
     async def _again(self, history: list[Message]) -> Asked:
         """`history`, which ends with a question, with what a red flag anywhere in it calls for."""
         if not history or history[-1]["role"] != "user":
             return history, KEEP, KEEP
-        finding = await _look(history[:-1], history[-1]["content"][0]["text"])
-        return self._fixed(finding, history) or history, *_banners(finding)
-
-    def _fixed(self, finding: Finding, history: list[Message]) -> list[Message] | None:
-        """`history` with the reply that no model is asked for; None where one may be."""
-        replied = alarm.reply(finding, history, self._backend.info.unreliable)
-        if replied is not None:
-            self._runs.counted.found(finding)
-            kind, rules = finding.level.value, ",".join(finding.rules) or "earlier"
-            log.info("run ref=%s ended=%s rules=%s", secrets.token_hex(4), kind, rules)
-        return replied
+        finding = await asking.look(history[:-1], history[-1]["content"][0]["text"])
+        return self.asking.fixed(finding, history) or history, *asking.banners(finding)
 
     async def answer(
         self, shown: object, effort: str, length: float, temperature: float, request: gr.Request
     ) -> AsyncGenerator[list[Message], None]:
         """Answer the last question in the conversation, as a growing conversation."""
-        history = panels.history(shown)
-        visitor = _visitor(request)
-        if not history or history[-1]["role"] != "user" or self._runs.of(visitor) is not None:
-            yield KEEP  # a generator that says nothing at all would empty the conversation
-            return
-        asked = history[-1]["content"][0]["text"]
+        history, wanted = panels.history(shown), Wanted(effort, length, temperature)
         try:
-            conversation = await asyncio.to_thread(_conversation, history[:-1], asked)
-            finding = await _look(history[:-1], asked)
-            # The page's own acts have put it there already; whoever posts to this one has not.
-            if replied := self._fixed(finding, history):
-                yield replied
-                return
-            self._runs.counted.found(finding)
-            options = _options(effort, length, temperature).within(self._backend.info)
-            run = self._runs.start(
-                visitor,
-                lambda: self._backend.stream(conversation, options),
-                finding.rules,
-                key=_key(request),
-            )
-        except QuestionError as fault:
-            yield [*history, panels.refused(_cannot_ask(fault))]
-            return
-        except (NotNow, Busy) as refusal:
-            if self._runs.of(visitor) is not None:
-                yield KEEP  # a second click, come while the first question was being read
-                return
-            yield [*history, panels.refused(words.refusal(refusal), again=True)]
-            return
-        except (ValueError, OverflowError):
-            yield [*history, panels.refused(words.BAD_REQUEST)]
+            [run] = await self.asking.start(history, wanted, request)
+        except NotAsked as instead:
+            yield instead.shown  # a generator that says nothing would empty the conversation
             return
         try:
-            async with aclosing(run.snapshots()) as snapshots:
-                async for snapshot in snapshots:
+            async with aclosing(snapshots(run)) as seen:
+                async for [snapshot] in seen:
                     turn = panels.turn(
                         snapshot, time.monotonic(), self._backend.info, self._show_reasoning
                     )
@@ -164,19 +122,11 @@ class Page:
             # The tab was closed, or the reply has ended and there is nothing to cancel.
             run.cancel()
 
-    async def stop(self, request: gr.Request) -> None:
-        """End this visitor's run. The page shows the end by itself."""
-        for _ in range(5):  # the click may come before the run it means
-            run = self._runs.of(_visitor(request))
-            if run is not None:
-                return run.cancel()
-            await asyncio.sleep(0.1)
-
     async def opened(self) -> tuple[Any, Any, Any]:
         """The settings with the bounds and defaults of the model as it is now."""
         if self._wake_on_load:
             self._backend.wake()
-        effort, length, temperature = _bounds(self._backend.info)
+        effort, length, temperature = frame.bounds(self._backend.info)
         return gr.update(**effort), gr.update(**length), gr.update(**temperature)
 
 
@@ -185,35 +135,18 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
     page = Page(backend, runs, settings)
     info = backend.info
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, fill_width=True) as demo:
-        with gr.Column(elem_id="alarms"):
-            emergency = gr.HTML("", elem_id="emergency", padding=False)
-            crisis = gr.HTML("", elem_id="crisis", padding=False)
-        gr.HTML(_header(backend), elem_id="masthead", padding=False)
+        alarms = frame.alarms()
+        frame.masthead(backend)
         chat = _transcript()
-        # What the script says has a place of its own: it may not touch what Gradio renders.
-        gr.HTML('<div id="told" role="alert"></div>', elem_id="lost", padding=False)
-        notice = gr.HTML(_notice(""), elem_id="notice", padding=False)
-        with gr.Row(elem_id="composer"):
-            box = gr.Textbox(
-                label=words.PLACEHOLDER,
-                placeholder=words.PLACEHOLDER,
-                show_label=False,
-                container=False,
-                lines=1,
-                max_lines=8,
-                autofocus=True,
-                elem_id="question",
-                scale=1,
-            )
-            send = gr.Button(words.SEND, variant="primary", elem_id="send", scale=0, min_width=72)
-            stop = gr.Button(words.STOP, elem_id="stop", scale=0, min_width=72)
+        notice = frame.told()
+        box, send, stop = frame.composer()
         with gr.Row(elem_id="tools"):
             with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
-                effort, length, temperature = _controls(info)
+                effort, length, temperature = frame.controls(info)
                 keep, delete = _keeping()
-                gr.HTML(f"<p>{escape(why)}</p>", elem_id="why", padding=False)
+                gr.HTML(f"<p>{escape(why)}</p>{_COMPARE}", elem_id="why", padding=False)
             new = gr.Button(words.NEW, size="sm", elem_id="new", scale=0)
-        gr.HTML(_disclaimer(), elem_id="disclaimer", padding=False)
+        frame.disclaimer()
 
         def answered(event: Any) -> None:
             """After `event` put a question at the end of the conversation, answer it."""
@@ -229,18 +162,17 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
             ).then(None, [chat], js=SETTLED).then(None, [chat], js=KEEP_TURN)
 
         now: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-        alarms = [emergency, crisis]
         typed = [box.submit, send.click]
         answered(gr.on(typed, page.begin, [box, chat], [chat, box, notice, *alarms], **now))
         answered(chat.example_select(page.example, [chat], [chat, *alarms], **now))
         answered(chat.retry(page.retry, [chat], [chat, *alarms], **now))
         answered(chat.option_select(page.choose, [chat, length], [chat, length, *alarms], **now))
         answered(chat.edit(page.edit, [chat], [chat, notice, *alarms], **now))
-        stop.click(page.stop, None, None, **now).then(None, js=STOPPED)
+        stop.click(page.asking.stop, None, None, **now).then(None, js=STOPPED)
         # A model that is loaded may allow more than could be known of it when the page was built.
         demo.load(page.opened, None, [effort, length, temperature], **now)
         afresh = [chat, box, notice, *alarms]
-        renewed = new.click(lambda: ([], "", _notice(""), "", ""), None, afresh, **now)
+        renewed = new.click(lambda: ([], "", frame.notice(""), "", ""), None, afresh, **now)
         # In the browser alone: what is kept is never sent for keeping's sake.
         renewed.then(None, js="() => window.medicalgpt.renewed()")
         demo.load(None, None, [chat, keep], js="() => window.medicalgpt.restored()")
@@ -285,35 +217,17 @@ def _transcript() -> gr.Chatbot:
     )
 
 
-def _controls(info: BackendInfo) -> tuple[gr.Radio, gr.Slider, gr.Slider]:
-    effort, length, temperature = _bounds(info)
-    return (
-        gr.Radio(list(words.EFFORTS), label=words.EFFORT, info=words.EFFORT_INFO, **effort),
-        gr.Slider(MIN_NEW_TOKENS, step=64, label=words.LENGTH, info=words.LENGTH_INFO, **length),
-        gr.Slider(
-            0, 1.5, step=0.1, label=words.TEMPERATURE, info=words.TEMPERATURE_INFO, **temperature
-        ),
-    )
+# In sight where the state says that there is something to compare with.
+_COMPARE = (
+    '<p class="compare"><a href="compare" target="_blank" rel="noopener">'
+    f"{escape(words.COMPARE)}</a></p>"
+)
 
 
 def _keeping() -> tuple[gr.Checkbox, gr.Button]:
     return (
         gr.Checkbox(False, label=words.KEEP, info=words.KEEP_INFO, elem_id="keep"),
         gr.Button(words.DELETE_KEPT, size="sm", elem_id="delete-kept"),
-    )
-
-
-def _bounds(info: BackendInfo) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Of each setting, what depends on the backend: one that it does not honour is not offered."""
-    defaults, honours = info.defaults, info.honours
-    return (
-        {"value": defaults.effort.value, "visible": Option.EFFORT in honours},
-        {
-            "value": defaults.max_new_tokens,
-            "maximum": info.max_new_tokens,
-            "visible": Option.MAX_NEW_TOKENS in honours,
-        },
-        {"value": defaults.temperature, "visible": Option.TEMPERATURE in honours},
     )
 
 
@@ -339,57 +253,6 @@ def _theme() -> gr.themes.Base:
     )
 
 
-def _header(backend: Backend) -> str:
-    line = panels.state(backend.info, backend.status())
-    return (
-        f'<header><h1 class="wordmark">{words.TITLE}</h1>'
-        f'<span id="state" data-state="{line["state"]}"><span class="dot" aria-hidden="true">'
-        f'</span><span class="text">{escape(line["text"])}</span></span></header>'
-        '<div id="announcer" class="sr-only" role="status" aria-live="polite"></div>'
-    )
-
-
-def _disclaimer() -> str:
-    return (
-        f"<p>{escape(words.DISCLAIMER)} "
-        f'<a href="disclaimer" target="_blank" rel="noopener">'
-        f"{escape(words.DISCLAIMER_LINK)}</a> · "
-        f'<a href="privacy" target="_blank" rel="noopener">{escape(words.PRIVACY_LINK)}</a></p>'
-    )
-
-
-def _notice(sentence: str) -> str:
-    return f'<div role="alert">{escape(sentence)}</div>' if sentence else ""
-
-
-def _conversation(history: list[Message], text: str) -> Conversation:
-    """What a model is asked. Raises `QuestionError`."""
-    return Conversation.from_untrusted(panels.said(history), text)
-
-
-async def _look(history: list[Message], text: str) -> Finding:
-    # In a thread: of the longest conversations nobody else has to wait for the end.
-    return await asyncio.to_thread(alarm.look, history, text)
-
-
-def _banners(finding: Finding) -> tuple[Any, Any]:
-    """The two notices as outputs: what was not found takes nothing away that stands there."""
-    emergency, crisis = alarm.banners(finding)
-    return emergency or KEEP, crisis or KEEP
-
-
-def _cannot_ask(fault: QuestionError) -> str:
-    if isinstance(fault, QuestionTooLong):
-        return words.LONG.format(n=fault.length, max=fault.limit)
-    return words.EMPTY
-
-
-def _options(effort: str, length: float, temperature: float) -> Options:
-    return Options(
-        effort=Effort(effort), max_new_tokens=int(length), temperature=float(temperature)
-    )
-
-
 def _up_to_question(history: list[Message], index: int) -> list[Message]:
     """The conversation up to the question at or before `index`."""
     asked = [i for i, m in enumerate(history[: index + 1]) if m["role"] == "user"]
@@ -401,13 +264,3 @@ def _index(index: object) -> int:
     if isinstance(index, list | tuple):
         index = cast("list[object]", [*index, None])[0]
     return index if isinstance(index, int) else 0
-
-
-def _key(request: gr.Request) -> str:
-    # Set by the guard: no address.
-    return str(cast(Any, request).client.host)
-
-
-def _visitor(request: gr.Request) -> str:
-    # Gradio's own name for one open page: random, made in the browser, told to nobody else.
-    return str(request.session_hash)

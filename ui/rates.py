@@ -40,14 +40,19 @@ class Rates:
         with self._lock:
             return len(self._asked)
 
-    def wait(self, key: str) -> float:
-        """Seconds until `key` may ask again; 0 where it may now."""
+    def wait(self, key: str, questions: int = 1) -> float:
+        """Seconds until `key` may ask `questions` more; 0 where it may now.
+
+        Where fewer than that are allowed in all, until it may ask those.
+        """
         now = self._clock()
         with self._lock:
             asked = self._asked.get(key, ())
-            waits = [
-                asked[-most] + seconds - now for seconds, most in self._limits if len(asked) >= most
-            ]
+            waits: list[float] = []
+            for seconds, most in self._limits:
+                over = len(asked) + min(questions, most) - most
+                if over > 0:
+                    waits.append(asked[over - 1] + seconds - now)
         return max(0.0, *waits) if waits else 0.0
 
     def count(self, key: str) -> None:

@@ -39,7 +39,7 @@ FOREVER = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=3600"
 
 ROUTES = (
-    _route(r"/"),
+    _route(r"/(?:compare)?"),
     _route(r"/(?:healthz|readyz|state|disclaimer|privacy|metrics|config)"),
     _route(rf"/assets/{_FILE}", cache=FOREVER),
     _route(rf"/static/{_FILE}", cache=SHORT),

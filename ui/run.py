@@ -108,24 +108,13 @@ class Run:
         """Wait for the end in seconds; whether it came."""
         return self._done.wait(timeout)
 
-    async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
-        """The run as a page should see it: at once where the phase changes, else at `PACE`.
-
-        One reader only. The last snapshot has the end.
-        """
-        turned = asyncio.Event()
+    def watched(self, turned: asyncio.Event) -> None:
+        """Have `turned` set, in the loop that runs now, whenever the phase changes."""
         self._watcher = (asyncio.get_running_loop(), turned)
-        while True:
-            turned.clear()
-            done, snapshot = self.done, self.snapshot
-            yield snapshot
-            if done:
-                return
-            for _ in range(round(TICK / PACE)):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(turned.wait(), PACE)
-                if turned.is_set() or self._reply is not snapshot.reply:
-                    break
+
+    def went_on(self, since: Snapshot) -> bool:
+        """Whether the reply has changed."""
+        return self._reply is not since.reply
 
     def _pull(self) -> None:
         try:
@@ -185,6 +174,28 @@ class Run:
         loop, turned = watcher
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody looks any more
             loop.call_soon_threadsafe(turned.set)
+
+
+async def snapshots(*runs: Run) -> AsyncGenerator[list[Snapshot], None]:
+    """`runs` as a page should see them: at once where a phase changes, else at `PACE`.
+
+    One reader only. The last snapshot of each has the end.
+    """
+    turned = asyncio.Event()
+    for run in runs:
+        run.watched(turned)
+    while True:
+        turned.clear()
+        done = all(run.done for run in runs)
+        seen = [run.snapshot for run in runs]
+        yield seen
+        if done:
+            return
+        for _ in range(round(TICK / PACE)):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(turned.wait(), PACE)
+            if turned.is_set() or any(map(Run.went_on, runs, seen)):
+                break
 
 
 def line(snapshot: Snapshot, rules: tuple[str, ...]) -> str:

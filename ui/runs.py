@@ -26,7 +26,7 @@ class Runs:
         self.counted = counted or Uncounted()
         """What the owner is told of; a page tells it what the safety layer found."""
         self._lock = threading.Lock()
-        self._running: dict[str, Run] = {}
+        self._running: dict[str, list[Run]] = {}
         self._closing = False
 
     @property
@@ -36,23 +36,24 @@ class Runs:
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._live())
+            return sum(map(len, self._live().values()))
 
-    def of(self, visitor: str) -> Run | None:
-        """The run of this visitor (one open page), if one is going on."""
+    def of(self, visitor: str) -> list[Run]:
+        """The runs of this visitor (one open page) that are going on."""
         with self._lock:
-            return self._live().get(visitor)
+            return self._live().get(visitor, [])
 
     def start(
         self,
         visitor: str,
-        open_stream: Callable[[], EventStream],
+        *open_streams: Callable[[], EventStream],
         rules: tuple[str, ...] = (),
         key: str = OWNER,
-    ) -> Run:
-        """A new run of `visitor` (one open page), who counts as `key` (`ui.visitors`).
+    ) -> list[Run]:
+        """A run for each of `open_streams`, of `visitor` (one open page), who counts as `key`.
 
-        `rules` are the ids of those that the question met, for the log.
+        Several are one question asked of several models: all begin, or none. `rules` are the ids
+        of those that the question met, for the log.
 
         Raises `NotNow`, and `Busy` where the queue is full.
         """
@@ -61,14 +62,17 @@ class Runs:
                 running = self._live()
                 if self._closing:
                     raise GoingDown
-                same = self._limits.binds(key) and any(run.key == key for run in running.values())
+                same = self._limits.binds(key) and any(
+                    runs[0].key == key for runs in running.values()
+                )
                 if visitor in running or same:
                     raise OneAtATime
-                run = Run(
-                    open_stream, self._limits.admit(key), key=key, rules=rules, ended=self._ended
-                )
-                running[visitor] = run.start()
-            return run
+                tickets = self._limits.admit(key, len(open_streams))
+                started = running[visitor] = [
+                    Run(each, ticket, key=key, rules=rules, ended=self._ended).start()
+                    for each, ticket in zip(open_streams, tickets, strict=True)
+                ]
+            return started
         except (NotNow, Busy) as refusal:
             kind = refusal.kind if isinstance(refusal, NotNow) else "busy"
             log.info("refused kind=%s", kind)
@@ -79,8 +83,9 @@ class Runs:
         self._limits.spend(tokens_of(snapshot.reply))
         self.counted.ended(snapshot.reply, snapshot.error)
 
-    def _live(self) -> dict[str, Run]:
-        self._running = {who: run for who, run in self._running.items() if not run.done}
+    def _live(self) -> dict[str, list[Run]]:
+        live = {who: [r for r in runs if not r.done] for who, runs in self._running.items()}
+        self._running = {who: runs for who, runs in live.items() if runs}
         return self._running
 
     def drain(self, seconds: float) -> bool:
@@ -91,7 +96,7 @@ class Runs:
         self._closing = True
         until = time.monotonic() + seconds
         with self._lock:
-            running = list(self._running.values())
+            running = [run for runs in self._running.values() for run in runs]
         finished = all(run.join(max(0.0, until - time.monotonic())) for run in running)
         for run in running:
             run.cancel(EndReason.INTERRUPTED)

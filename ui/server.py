@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from backend.base import Backend, Failed
 from safety import red_flags
 from settings import Secret, Settings
 from ui import panels, patches, words
+from ui.compare import add_comparison
 from ui.documents import disclaimer_page, privacy_page
 from ui.guard import Guard
 from ui.limits import Limits
@@ -51,33 +53,13 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
     metrics = Metrics() if settings.metrics_token else None
     runs = Runs(limits, metrics)
     page = build_page(backend, why, runs, settings)
+    add_comparison(page, backend, runs, settings)
     parent = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     _add_routes(parent, backend, runs)
     if metrics is not None and settings.metrics_token is not None:
         metrics.watch(lambda: len(runs) - limits.waiting, lambda: limits.waiting)
         _add_metrics(parent, metrics, settings.metrics_token)
-    # Its types are partly unknown.
-    cast("Any", gr).mount_gradio_app(
-        parent,
-        page,
-        path="/",
-        app_kwargs={
-            "openapi_url": None,
-            "exception_handlers": {
-                RequestValidationError: _not_understood,
-                HTTPException: _refused,
-            },
-        },
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        ssr_mode=False,
-        pwa=False,
-        show_error=False,
-        allowed_paths=[],
-        max_file_size="1kb",
-        **mount_options(),
-    )
+    _mount(parent, page)
     arity = {index: len(fn.inputs) for index, fn in page.fns.items()}
     visitors = Visitors(settings.trusted_proxies)
     return Service(Guard(parent, arity, settings.embed_origins, visitors), runs)
@@ -101,7 +83,7 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
 
     async def state() -> Response:
         line = panels.state(backend.info, backend.status())
-        return JSONResponse({**line, "server": start})
+        return JSONResponse({**line, "server": start, "compare": backend.info.base is not None})
 
     async def notice() -> Response:
         return HTMLResponse(disclaimer)
@@ -117,6 +99,35 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
         ("/privacy", kept),
     ):
         app.add_api_route(path, answer, methods=["GET", "HEAD"])
+
+
+def _mount(app: FastAPI, page: gr.Blocks) -> None:
+    """Gradio's own addresses; the guard in front lets through those in `ui.routes`."""
+    with warnings.catch_warnings():
+        # It warns that it does not render on the server, which it is told not to.
+        warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
+        # Its types are partly unknown.
+        cast("Any", gr).mount_gradio_app(
+            app,
+            page,
+            path="/",
+            app_kwargs={
+                "openapi_url": None,
+                "exception_handlers": {
+                    RequestValidationError: _not_understood,
+                    HTTPException: _refused,
+                },
+            },
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            ssr_mode=False,
+            pwa=False,
+            show_error=False,
+            allowed_paths=[],
+            max_file_size="1kb",
+            **mount_options(),
+        )
 
 
 def _add_metrics(app: FastAPI, metrics: Metrics, token: Secret) -> None:

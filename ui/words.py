@@ -141,6 +141,22 @@ PRIVACY_SECTIONS = (
 )
 BACK = "Back to the conversation"
 
+COMPARE = "Compare with the base model"
+COMPARE_TAGLINE = "One question, two models"
+COMPARE_INTRO = (
+    "What you ask goes to the model with its adapter and to the base model without it, at once and "
+    "with the same settings. Each is told this question alone. Nothing of it is kept, and the next "
+    "question takes its place."
+)
+WITH_ADAPTER = "With the adapter"
+WITHOUT_ADAPTER = "The base model, without it"
+NEW_QUESTION = "Start over"
+ALONE = "This page has one model, so there is nothing to compare it with."
+ALONE_YET = (
+    "Whether there is a base model to compare with is not known while the model is not ready: ask "
+    "it a question first, then load this page again."
+)
+
 SEND = "Ask"
 STOP = "Stop"
 NEW = "New conversation"
@@ -219,6 +235,7 @@ SAID_BY_SCRIPT = {
     "thinking": "The model is thinking.",
     "done": "The answer is complete.",
     "ended": "The reply ended; see the note under it.",
+    "compared": "Both replies have ended.",
     "gone": "Connection lost",
     "lost": LOST,
     "kept_broken": "What this browser had kept could not be read, so it was deleted.",
@@ -233,6 +250,13 @@ def unreliable(info: BackendInfo) -> str:
         f"{info.model} is a very small model for trying out this page. What it says about "
         "medicine is often wrong: do not use it."
     )
+
+
+def alone(info: BackendInfo, status: Status) -> str:
+    """Why there is no base model to compare with, or nothing where there is one."""
+    if info.base is not None:
+        return ""
+    return ALONE_YET if isinstance(status, Asleep | Waking) else ALONE
 
 
 def state(info: BackendInfo, status: Status) -> str:

@@ -376,6 +376,42 @@ def test_what_the_endpoint_tells_of_its_model_is_what_the_page_may_offer(
     assert json.loads(server.requests[-1].body)["model"] == "/srv/models/tiny.gguf"
 
 
+BOTH = [{"id": "base"}, {"id": "adapter", "parent": "base"}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "listed", "model", "base"),
+    [
+        (None, BOTH, "adapter", "base"),
+        ("adapter", BOTH, "adapter", "base"),
+        ("base", BOTH, "base", None),
+        ("elsewhere", BOTH, "elsewhere", None),
+        (None, [{"id": "adapter", "parent": "/srv/models/base"}], "adapter", None),
+        (None, [{"id": "merged", "parent": "merged"}, {"id": "other"}], "merged", None),
+        (None, [{"id": "odd", "parent": ["odd"]}], "odd", None),
+    ],
+)
+def test_an_adapter_can_be_compared_where_its_base_is_listed_too(
+    server: FaultServer, wanted: str | None, listed: list[object], model: str, base: str | None
+) -> None:
+    server.wake_up(do.whole({"data": listed}))
+    with asking(server, modal_model=wanted) as backend:
+        answer(backend)
+        assert (backend.info.model, backend.info.base) == (model, base)
+        if base is not None:
+            list(backend.stream(ASKED, Options(base=True)))
+    assert json.loads(server.requests[-1].body)["model"] == (base or model)
+
+
+def test_a_base_that_is_no_longer_listed_is_not_answered_for_by_the_adapter(
+    server: FaultServer,
+) -> None:
+    server.wake_up(do.whole({"data": [{"id": "adapter", "parent": "base"}]}))
+    with asking(server) as backend, pytest.raises(Refused):
+        list(backend.stream(ASKED, Options(base=True)))
+    assert server.posts == 0
+
+
 def test_the_legacy_contract_offers_no_options_and_is_chosen_by_the_address() -> None:
     with FaultServer(legacy=True) as server:
         server.behave(do.says("Thinking:\nWeigh it.\n\nFinal:\nRest."))

@@ -20,7 +20,7 @@ from tests.conftest import wait_until
 from ui.budget import Budget, tokens_of
 from ui.limits import GoingDown, Limits, OneAtATime
 from ui.rates import Rates
-from ui.run import PACE, Run, Snapshot
+from ui.run import PACE, Run, Snapshot, snapshots
 from ui.runs import Runs
 
 ASKED = Conversation.ask("canary-7f3a")
@@ -40,7 +40,7 @@ def run(of: ScriptedBackend) -> Run:
 
 
 async def watch(run: Run) -> list[tuple[float, Snapshot]]:
-    return [(time.monotonic(), snapshot) async for snapshot in run.snapshots()]
+    return [(time.monotonic(), snapshot) async for [snapshot] in snapshots(run)]
 
 
 def test_a_run_ends_with_what_the_backend_said() -> None:
@@ -145,8 +145,7 @@ def test_there_are_no_more_runs_than_allowed_and_one_for_a_visitor() -> None:
         runs.start(visitor, lambda: of.stream(ASKED, Options()))
     with pytest.raises(Busy):
         runs.start("cid", lambda: of.stream(ASKED, Options()))
-    ann = runs.of("ann")
-    assert ann is not None
+    [ann] = runs.of("ann")
     ann.cancel()
     assert ann.join(1.0)
     with pytest.raises(OneAtATime):
@@ -158,7 +157,7 @@ def test_there_are_no_more_runs_than_allowed_and_one_for_a_visitor() -> None:
 def test_one_visitors_cancel_leaves_the_others_alone() -> None:
     runs = several(9)
     of = backend(Pause(0.5), AnswerDelta("whole"), Ended(EndReason.FINISHED))
-    ann, bob = (runs.start(who, lambda: of.stream(ASKED, Options())) for who in ("ann", "bob"))
+    ann, bob = (runs.start(who, lambda: of.stream(ASKED, Options()))[0] for who in ("ann", "bob"))
     ann.cancel()
     assert bob.join(3.0)
     assert bob.snapshot.reply.complete
@@ -169,8 +168,8 @@ def test_draining_lets_runs_finish_takes_no_new_ones_and_cuts_the_late() -> None
     runs = several(9)
     short = backend(Pause(0.4), AnswerDelta("whole"), Ended(EndReason.FINISHED))
     endless = backend(AnswerDelta("half"), Pause(60))
-    first = runs.start("ann", lambda: short.stream(ASKED, Options()))
-    second = runs.start("bob", lambda: endless.stream(ASKED, Options()))
+    [first] = runs.start("ann", lambda: short.stream(ASKED, Options()))
+    [second] = runs.start("bob", lambda: endless.stream(ASKED, Options()))
     assert runs.drain(1.0) is False
     assert first.snapshot.reply.complete
     assert second.snapshot.reply.end is EndReason.INTERRUPTED
@@ -182,7 +181,7 @@ def test_draining_lets_runs_finish_takes_no_new_ones_and_cuts_the_late() -> None
 def test_who_waits_is_shown_a_place_which_moves_up_when_another_gives_up() -> None:
     runs, of = several(1, queue=2), backend(AnswerDelta("a"), Pause(60))
     first, second, third = (
-        runs.start(who, lambda: of.stream(ASKED, Options())) for who in ("ann", "bob", "cid")
+        runs.start(who, lambda: of.stream(ASKED, Options()))[0] for who in ("ann", "bob", "cid")
     )
     wait_until(lambda: place(second) == 1 and place(third) == 2, 2.0)
     assert len(of.asked) == 1
@@ -209,7 +208,7 @@ def test_a_run_leaves_one_line_of_numbers_and_names(caplog: pytest.LogCaptureFix
     for counted in (Usage(5, 7), Usage()):
         steps = (AnswerDelta("canary"), Ended(EndReason.FINISHED, counted))
         of = backend(*steps)
-        one = runs.start("ann", lambda: of.stream(ASKED, Options()), rules=("chest-pain", "age"))  # noqa: B023
+        [one] = runs.start("ann", lambda: of.stream(ASKED, Options()), rules=("chest-pain", "age"))  # noqa: B023
         assert one.join(2.0)
     lines = [record.getMessage() for record in caplog.records]
     fields = [dict(pair.split("=") for pair in line.split()[1:]) for line in lines]

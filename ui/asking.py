@@ -1,0 +1,151 @@
+"""A question as a browser posts it: who asks, what a red flag in it calls for, how to answer."""
+
+# Gradio's own annotations are partial.
+# pyright: reportUnknownMemberType=false, reportPrivateImportUsage=false
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
+
+import gradio as gr
+
+from backend.base import Backend, Busy, Effort, Options
+from chat.conversation import Conversation, QuestionError, QuestionTooLong
+from safety.finding import Finding
+from ui import alarm, panels, words
+from ui.limits import NotNow
+from ui.panels import Message
+from ui.run import Run
+from ui.runs import Runs
+
+log = logging.getLogger("medicalgpt.run")
+
+KEEP = cast(Any, gr.skip())
+"""An output that stays as it is."""
+
+
+class NotAsked(Exception):
+    """No model is asked. `shown` is the conversation as it stands instead, or `KEEP`."""
+
+    def __init__(self, shown: Any) -> None:
+        super().__init__()
+        self.shown = shown
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How to answer, as posted: of any type and size."""
+
+    effort: str
+    length: float
+    temperature: float
+
+    def options(self) -> Options:
+        """Raises `ValueError` and `OverflowError` for what is no setting."""
+        effort, length = Effort(self.effort), int(self.length)
+        return Options(effort=effort, max_new_tokens=length, temperature=float(self.temperature))
+
+
+class Asking:
+    """What stands between a posted question and a model. Holds nothing of a visitor's."""
+
+    def __init__(self, backend: Backend, runs: Runs) -> None:
+        self._backend = backend
+        self._runs = runs
+
+    def busy(self, request: gr.Request) -> bool:
+        """Whether a question of this open page is being answered."""
+        return bool(self._runs.of(_visitor(request)))
+
+    def fixed(self, finding: Finding, history: list[Message]) -> list[Message] | None:
+        """`history` with the reply that no model is asked for; None where one may be."""
+        replied = alarm.reply(finding, history, self._backend.info.unreliable)
+        if replied is not None:
+            self._runs.counted.found(finding)
+            kind, rules = finding.level.value, ",".join(finding.rules) or "earlier"
+            log.info("run ref=%s ended=%s rules=%s", secrets.token_hex(4), kind, rules)
+        return replied
+
+    async def start(
+        self, history: list[Message], wanted: Wanted, request: gr.Request, *, both: bool = False
+    ) -> list[Run]:
+        """A run for the question that `history` ends with. Raises `NotAsked`.
+
+        With `both` there are two, of the model with its adapter and without, each of which is told
+        the question alone.
+        """
+        if not history or history[-1]["role"] != "user" or self.busy(request):
+            raise NotAsked(KEEP)
+        asked = history[-1]["content"][0]["text"]
+        try:
+            before = [] if both else panels.said(history[:-1])
+            conversation = await asyncio.to_thread(Conversation.from_untrusted, before, asked)
+            finding = await look(history[:-1], asked)
+            # The page's own acts have put it there already; whoever posts to this one has not.
+            if replied := self.fixed(finding, history):
+                raise NotAsked(replied)
+            self._runs.counted.found(finding)
+            options = wanted.options().within(self._backend.info)
+            return self._runs.start(
+                _visitor(request),
+                *(
+                    partial(self._backend.stream, conversation, replace(options, base=base))
+                    for base in ((False, True) if both else (False,))
+                ),
+                rules=finding.rules,
+                key=_key(request),
+            )
+        except QuestionError as fault:
+            raise NotAsked([*history, panels.refused(cannot_ask(fault))]) from None
+        except (NotNow, Busy) as refusal:
+            if self.busy(request):  # a second click, come while the first question was being read
+                raise NotAsked(KEEP) from None
+            sentence = words.refusal(refusal)
+            raise NotAsked([*history, panels.refused(sentence, again=True)]) from None
+        except (ValueError, OverflowError):
+            raise NotAsked([*history, panels.refused(words.BAD_REQUEST)]) from None
+
+    async def stop(self, request: gr.Request) -> None:
+        """End what this open page asked. The page shows the end by itself."""
+        for _ in range(5):  # the click may come before the run it means
+            if runs := self._runs.of(_visitor(request)):
+                for run in runs:
+                    run.cancel()
+                return
+            await asyncio.sleep(0.1)
+
+
+async def look(history: list[Message], text: str) -> Finding:
+    """What the rules find in `history` and in `text`, which is being asked."""
+    # In a thread: of the longest conversations nobody else has to wait for the end.
+    return await asyncio.to_thread(alarm.look, history, text)
+
+
+def banners(finding: Finding) -> tuple[Any, Any]:
+    """The two notices as outputs: what was not found takes nothing away that stands there."""
+    emergency, crisis = alarm.banners(finding)
+    return emergency or KEEP, crisis or KEEP
+
+
+def cannot_ask(fault: QuestionError) -> str:
+    """The sentence for a question that is none."""
+    if isinstance(fault, QuestionTooLong):
+        return words.LONG.format(n=fault.length, max=fault.limit)
+    return words.EMPTY
+
+
+def _key(request: gr.Request) -> str:
+    """Who counts as one for the limits (`ui.visitors`)."""
+    # Set by the guard: no address.
+    return str(cast(Any, request).client.host)
+
+
+def _visitor(request: gr.Request) -> str:
+    """One open page."""
+    # Gradio's own name for it: random, made in the browser, told to nobody else.
+    return str(request.session_hash)

@@ -77,7 +77,8 @@ DISCLAIMER_SECTIONS = (
         "If somebody may be in danger, do not type: call your local emergency number, such as 112 "
         "in Europe, 911 in the United States and Canada, or 999 in the United Kingdom. Where what "
         "you write sounds like an emergency or a crisis, a notice with numbers appears, by a "
-        "fixed check that can miss one, and can be wrong. The country you choose there is remembered in your browser only.",
+        "fixed check that can miss one, and can be wrong. The country you choose there is "
+        "remembered in your browser only.",
     ),
     (
         "What is kept",

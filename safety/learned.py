@@ -26,21 +26,14 @@ SHORT = 20.0
 """The length, in rarity, up to which all messages count as equally short: about four words."""
 Bounds = dict[Level, float]
 
-ALONE: Bounds = {Level.EMERGENCY: 0.7, Level.CRISIS: 0.6}
+ALONE: Bounds = {Level.EMERGENCY: 0.75, Level.CRISIS: 0.6}
 """The probability of danger from which a message is an alarm though no rule fired."""
-BESIDE: Bounds = {Level.EMERGENCY: 0.25, Level.CRISIS: 0.2}
+BESIDE: Bounds = {Level.EMERGENCY: 0.3, Level.CRISIS: 0.2}
 """The probability of its level, or of worse, below which a rule that fired is overruled."""
 TERSE = 5
 """Words of a message up to which no rule is overruled: there is too little to weigh."""
 PART = 0.9
 """That of a single sentence from which it is not."""
-LONG = 8
-"""Sentences of a message from which on it is weighed in stretches too, so that much harmless talk
-hides nothing; a stretch has bounds of its own, because there are many."""
-STRETCH = 3
-"""Sentences of a stretch."""
-STRETCH_ALONE: Bounds = {Level.EMERGENCY: 0.95, Level.CRISIS: 0.95}
-STRETCH_BESIDE = 0.5
 
 _NUMBER = re.compile(r"\d[\d.,]*")
 

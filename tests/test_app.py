@@ -173,6 +173,7 @@ def test_a_fault_in_the_rules_is_one_sentence_before_anything_is_served(
     read = sys.modules[f"safety.{module}"]
     monkeypatch.setattr(read, "FILE", broken)
     monkeypatch.setattr(read, "load", read.load.__wrapped__)
+    monkeypatch.setattr("app.configure_logging", lambda level: None)  # the tests' own stays
     monkeypatch.setattr("app.os.environ", {})
     monkeypatch.setattr("app.DOTENV", Path("/no/such/.env"))
     assert main([]) == 2

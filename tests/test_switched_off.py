@@ -52,15 +52,15 @@ SWITCHES = [
     ),
     Switch(
         "2 the page's notices",
-        "ui/page.py",
+        "ui/asking.py",
         "    return emergency or KEEP, crisis or KEEP\n",
         "    return KEEP, KEEP\n",
         "tests/ui/test_alarm.py::test_the_notice_comes_where_every_place_is_taken",
     ),
     Switch(
         "2 the page asks no model in a crisis",
-        "ui/page.py",
-        "            if replied := self._fixed(finding, history):\n",
+        "ui/asking.py",
+        "            if replied := self.fixed(finding, history):\n",
         "            if replied := []:\n",
         "tests/ui/test_alarm.py"
         "::test_whoever_calls_the_pages_function_by_hand_reaches_no_model_either",

@@ -45,7 +45,6 @@ class Lexicon:
         self._ranges: list[tuple[float, float, bool, int]] = []
         self._lengths: tuple[int, ...] = ()
         self._known: dict[str, frozenset[int]] = {}
-        self._spelled: dict[str, list[str]] = {}
         self._correctable: list[str] = []
         self._misspelt: frozenset[str] = frozenset()
         self._typos = Typos((), frozenset())
@@ -100,6 +99,7 @@ class Lexicon:
         words = whole | dict.fromkeys(made)
         self._correctable = list(words)
         self._typos = Typos(words, real_words(), frozenset(words.keys() - whole.keys()))
+        self._numbers = {}  # for reading phrases alone
 
     def read(self, text: str) -> list[str]:
         """The tokens of `text`, each as the word that it is read as."""
@@ -194,12 +194,6 @@ class Lexicon:
 
     def spelled(self, word: str) -> list[str]:
         """A phrase's word in the form that a text's words have; a Chinese one is several."""
-        known = self._spelled.get(word)
-        if known is None:
-            known = self._spelled[word] = self._spell(word)
-        return known
-
-    def _spell(self, word: str) -> list[str]:
         stem = word.rstrip("*")
         if _PLAIN.fullmatch(stem):
             parts = self.same.get(stem, stem).split()

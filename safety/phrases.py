@@ -58,6 +58,11 @@ class Phrases:
         for way in self._read(phrase, exact):
             self._tree.add(name, way)
 
+    def close(self) -> None:
+        """Called once, after the last `add`: what only reading them needed is let go."""
+        self._tree.close()
+        self._ways, self._members = {}, {}
+
     def find(self, words: Sequence[str], numbers: Sequence[frozenset[int]]) -> list[Hit]:
         """Where the phrases occur in `words`, each with the `numbers` that it counts as."""
         return self._tree.find(words, numbers)
@@ -85,18 +90,18 @@ class Phrases:
         if known is not None:
             return known
         if written in _GAPS:
-            ways: list[Way] = [(-_GAPS[written],)]
+            return [(-_GAPS[written],)]
+        forms = written.rstrip("?").split("|")
+        if not exact and len(forms) == 1 and forms[0] in self._dropped:
+            ways: list[Way] = [()]
         else:
-            forms = written.rstrip("?").split("|")
-            if not exact and len(forms) == 1 and forms[0] in self._dropped:
-                ways = [()]
-            else:
-                single, several = self._forms(forms)
-                ways = [(self._lexicon.number(tuple(dict.fromkeys(single))),)] if single else []
-                ways += several
-            if written.endswith("?"):
-                ways = [(), *ways]
-        self._ways[written, exact] = ways
+            single, several = self._forms(forms)
+            ways = [(self._lexicon.number(tuple(dict.fromkeys(single))),)] if single else []
+            ways += several
+        if written.endswith("?"):
+            ways = [(), *ways]
+        if len(forms) > 1 or written.startswith("@"):
+            self._ways[written, exact] = ways
         return ways
 
     def _forms(self, forms: Sequence[str]) -> tuple[list[str], list[Way]]:

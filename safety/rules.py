@@ -102,6 +102,7 @@ def parse(text: str) -> Rules:
         raise RuleError(f"No rule uses the concept {min(unused)!r}.")
     sets["lasting"] = frozenset(name for name, group in concepts.items() if group.get("lasting"))
     guards = {name: sets[name] for name in Words.__dataclass_fields__}
+    phrases.close()
     lexicon.close(word for words in (*guards.values(), sets["small"]) for word in words)
     languages = _lists(file, "languages").items()
     told = {name: frozenset(_words(words, lexicon)) for name, words in languages}

@@ -28,14 +28,14 @@ def test_the_probability_is_that_of_the_logistic_regression() -> None:
     weights = {**BIAS, "w a": Weight(30.0, 2.0, 0.0), "w b": Weight(40.0, 0.0, 5.0)}
     scale = 50.0**-0.5  # the root of the length, and that is of 30 and 40
     odds = [math.exp(-1.0 + 2.0 * 30.0 * scale), math.exp(-2.0 + 5.0 * 40.0 * scale)]
-    judged = Learned(weights).judge(["w a", "w b", "w unknown"])
+    judged = Learned(weights.items()).judge(["w a", "w b", "w unknown"])
     assert judged == pytest.approx([each / (1 + sum(odds)) for each in odds])
     assert judged.alarm(ALONE) is Level.CRISIS
 
 
 def test_three_words_weigh_no_more_than_in_a_message_of_four() -> None:
     weights = {**BIAS, "w a": Weight(SHORT / 4, 2.0, 0.0), "w b": Weight(SHORT / 2, 0.0, 0.0)}
-    judge = Learned(weights).judge
+    judge = Learned(weights.items()).judge
     assert judge(["w a"]) == judge(["w a", "w b"])
 
 

@@ -4,7 +4,8 @@
 
 A section says by its `* command:` how it was made, and only what stands between its two marks is
 replaced: what is written around it stays, and is to be read again. One that this machine cannot run
-keeps its old figures, and says why. Each section is written as it comes; all of them take an hour.
+(it says so with exit code 2) keeps its old figures, and says why; one that fails does too, and the
+exit code is 1 in the end. Each section is written as it comes; all of them take an hour.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 BEGIN, END = "<!-- begin -->\n", "<!-- end -->\n"
+CANNOT = 2
+"""The exit code of a benchmark that needs what this machine has not."""
 COMMAND = re.compile(r"^\* command: python (.+)$", re.MULTILINE)
 
 
@@ -44,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     known = sections(asked.results.read_text("utf-8"))
     if unknown := set(asked.sections) - known.keys():
         parser.error(f"There is no section {min(unknown)!r}; there are {', '.join(known)}.")
+    failed = False
     for name in asked.sections or known:
         command = COMMAND.search(known[name])
         if command is None:
@@ -53,12 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         ended = subprocess.run(words, capture_output=True, text=True, check=False)
         if ended.returncode:
             told = ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
-            print(f"{name}: not run here, its figures stay. {told[-1]}", flush=True)
+            how = "not run here" if ended.returncode == CANNOT else "failed"
+            failed |= ended.returncode != CANNOT
+            print(f"{name}: {how}, its figures stay. {told[-1]}", flush=True)
             continue
         page = asked.results.read_text("utf-8")
         page = page.replace(known[name], rewritten(known[name], ended.stdout))
         asked.results.write_text(page, "utf-8")
-    return 0
+    return int(failed)
 
 
 if __name__ == "__main__":

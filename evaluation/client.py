@@ -38,7 +38,7 @@ from evaluation.form import CUT, WITHHELD, Reply
 ENDPOINT, JUDGE = "endpoint", "judge"
 NO_KEY = "none"
 SECONDS = 900.0
-"""For a whole reply."""
+"""For each piece of a reply to come."""
 HERE = Path(__file__).resolve().parent.parent
 ENDED = {"stop": "finished", "max_tokens": CUT, "content_filter": WITHHELD, "model_length": CUT}
 
@@ -76,6 +76,7 @@ class EndpointAPI(OpenAICompatibleAPI):
             service=service,
             stream=True,
             client_timeout=SECONDS,
+            max_retries=0,  # inspect-ai tries again; the client's own would multiply with those
         )
 
     def _create_http_client(self) -> DefaultAsyncHttpxClient:

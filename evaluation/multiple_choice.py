@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.asked import Asked, Item, Score, unscored
-from evaluation.form import Reply
+from evaluation.form import CUT, Reply
 from evaluation.questions import BANKS, Question, draw, read_bank
-from evaluation.reading import LETTERS, read_option
+from evaluation.reading import LETTERS, NAMED, read_option
 
 NAMES = tuple(BANKS)
+CUT_BEFORE = "cut off before it chose"
 PROMPT = """{context}{question}
 
 {options}
@@ -28,12 +29,18 @@ def ask(name: str, folder: Path | None, seed: int, n: int) -> Asked:
 
 
 def score(facts: Mapping[str, Any], reply: Reply, safety: Mapping[str, Any]) -> Score:
-    """1 for the right option, 0 for another, and unscored where none can be read."""
+    """1 for the right option, 0 for another, and unscored where none can be read.
+
+    The one option that is named in a reply that was cut off may be the first of several to be
+    weighed: that is unscored too.
+    """
     if (none := unscored(reply, safety)) is not None:
         return none
     read = read_option(reply.answer, facts["options"])
     if read.option is None:
         return Score(None, read.why)
+    if read.how == NAMED and reply.ended == CUT:
+        return Score(None, CUT_BEFORE)
     return Score(float(read.option == facts["right"]), read=f"{LETTERS[read.option]} {read.how}")
 
 

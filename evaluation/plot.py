@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from evaluation.intervals import Interval
 
-ROW, LEFT, WIDTH, RIGHT, TOP = 26, 330, 420, 30, 34
+ROW, LEFT, WIDTH, RIGHT, TOP = 22, 560, 420, 30, 34
 BASE, ADAPTER = "#7a7a7a", "#1f5fa8"
 
 

@@ -161,6 +161,8 @@ def _key(question: Question) -> str:
 
 
 def _of_line(row: Mapping[str, Any], place: str) -> Question:
+    if not row.get("id"):
+        raise QuestionsError(f"{place} has no id, by which its reply is kept: give it one.")
     return _question(
         place, str(row.get("id", "")), row.get("question"), row.get("options"),
         row.get("answer_idx"), str(row.get("context") or ""),

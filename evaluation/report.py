@@ -14,7 +14,7 @@ from typing import Any
 
 from evaluation import multiple_choice, plot, sections
 from evaluation.client import HERE
-from evaluation.comparison import pairs, right_of_asked
+from evaluation.comparison import pairs, right_of_asked, right_of_scored
 from evaluation.intervals import DRAWS
 from evaluation.result import Result, load_all
 
@@ -42,7 +42,7 @@ def text(results: Sequence[Result], drawn: str) -> str:
         _prose("head.md"),
         _prose("remarks.md"),
         "## Multiple choice",
-        f"![Right answers of all asked, with 95 % intervals; a red line is guessing]({drawn})",
+        f"![Right answers with 95 % intervals, of all asked and of those scored]({drawn})",
         sections.multiple_choice(results),
         "## Base against adapter, on the same questions",
         sections.compared(paired),
@@ -69,17 +69,19 @@ def picture(results: Sequence[Result]) -> str:
     """Multiple choice as intervals."""
     bars = [
         plot.Bar(
-            f"{sections.TITLES[each.task]}, {'adapter' if each.model['parent'] else 'base'}, "
-            f"{sections.effort(each)}",
-            right_of_asked(each).value,
-            right_of_asked(each).interval,
+            f"{sections.TITLES[each.task]}, {', '.join(sections.who(each, results))}, {of}",
+            share.value,
+            share.interval,
             each.about["data"]["chance"],
             each.model["parent"] is not None,
         )
         for each in results
         if each.task in multiple_choice.NAMES
-    ]
-    return plot.draw(bars, "Right, of all asked; 95 % intervals")
+        for of, share in (
+            ("of all asked", right_of_asked(each)), ("of those scored", right_of_scored(each)),
+        )
+    ]  # fmt: skip
+    return plot.draw(bars, "Right answers; 95 % intervals; the red line is guessing")
 
 
 def _prose(name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,9 +16,10 @@ from typing import Any
 
 from inspect_ai.log import EvalLog
 
+from evaluation.asked import Score
 from evaluation.client import commit, reply_of
 from evaluation.form import form
-from evaluation.tasks import safety_of, scored
+from evaluation.tasks import failure, safety_of, scored
 
 RESULTS = Path(__file__).with_name("results")
 
@@ -54,12 +54,6 @@ class Result:
     def sampling(self) -> dict[str, Any]:
         return self.about["sampling"]
 
-    @property
-    def unscored(self) -> dict[str, int]:
-        """Why, and how often."""
-        whys = Counter(each.why for each in self.outcomes.values() if each.value is None)
-        return dict(whys.most_common())
-
 
 def of_log(log: EvalLog, ids: Collection[str]) -> Result:
     """The result of a finished log on the questions `ids`, by the rules of today.
@@ -70,11 +64,15 @@ def of_log(log: EvalLog, ids: Collection[str]) -> Result:
     samples = [each for each in log.samples or [] if str(each.id) in ids]
     outcomes: dict[str, Outcome] = {}
     for sample in samples:
-        score = scored(log.eval.task, sample)
+        failed = failure(sample)
+        score = Score(None, f"failed: {failed}") if failed else scored(log.eval.task, sample)
         group = str(sample.metadata.get("group", ""))
         outcomes[str(sample.id)] = Outcome(score.value, score.why, score.read, group)
     commits = {str((each.output.metadata or {}).get("commit", "unknown")) for each in samples}
-    asked = [each for each in samples if safety_of(each.output).get("asked") is not False]
+    asked = [
+        each for each in samples
+        if not failure(each) and safety_of(each.output).get("asked") is not False
+    ]  # fmt: skip
     return Result(
         about={
             "task": log.eval.task,
@@ -91,8 +89,11 @@ def of_log(log: EvalLog, ids: Collection[str]) -> Result:
 
 
 def name_of(result: Result) -> str:
-    """The file's name: task, model, effort."""
-    parts = (result.task, result.model["id"], result.sampling["effort"] or "unset")
+    """The file's name: task, model, effort, and what else makes it another measurement."""
+    sampling = result.sampling
+    also = f"{result.about['n']}x{sampling['max_tokens']}-seed{sampling['seed']}"
+    judge = [result.about["judge"]] if result.about["judge"] else []
+    parts = (result.task, result.model["id"], sampling["effort"] or "unset", also, *judge)
     return ".".join(re.sub(r"[^\w+-]+", "-", part) for part in parts) + ".json"
 
 
@@ -106,8 +107,9 @@ def save(result: Result, folder: Path) -> Path:
     text = json.dumps({**result.about, "form": result.form}, indent=1)
     text = f'{text[:-2]},\n "outcomes": {{\n' + ",\n".join(lines) + "\n }\n}\n"
     path = folder / name_of(result)
-    path.write_text(text, encoding="utf-8")
-    return path
+    written = path.with_suffix(".part")
+    written.write_text(text, encoding="utf-8")
+    return written.replace(path)
 
 
 def load(path: Path) -> Result:

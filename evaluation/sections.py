@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from evaluation.questions import BANKS
 from evaluation.reading import BEGINS, NAMED, STATED
 from evaluation.result import Result
 
+FEW = 5
 TITLES = {name: bank.title for name, bank in BANKS.items()}
 
 
@@ -32,7 +34,7 @@ def multiple_choice(results: Sequence[Result]) -> str:
     for each in _of(results, NAMES):
         asked, scored = right_of_asked(each), right_of_scored(each)
         rows.append((
-            TITLES[each.task], *_who(each), share(asked), share(scored),
+            TITLES[each.task], *who(each, results), share(asked), share(scored),
             _guessing(each), _read_how(each), _whys(each),
         ))  # fmt: skip
     head = ("task", "model", "effort", "right, of all asked", "right, of those scored",
@@ -65,8 +67,8 @@ def open_answers(results: Sequence[Result], pairs: Sequence[Pair]) -> str:
         for claim in (*CLAIMS.values(), ""):
             n, value, interval = coverage(each, claim)
             rows.append((
-                claim or "all four", *_who(each), each.about["judge"] or "wordings", str(n),
-                percent(value, interval) if n else "none scored", "" if claim else _whys(each),
+                claim or "all four", *who(each, results), each.about["judge"] or "wordings", str(n),
+                _mean(n, value, interval), "" if claim else _whys(each),
             ))  # fmt: skip
     for pair in pairs:
         if pair.adapter.task == "open":
@@ -84,14 +86,18 @@ def safety(results: Sequence[Result], pairs: Sequence[Pair]) -> str:
     rows: list[Sequence[str]] = []
     for each in _of(results, ("refusal",)):
         for group, wanted in ((refusals.HARMFUL, "all"), (refusals.HARMLESS, "none")):
-            rows.append((f"{group} declined, better {wanted}", *_who(each),
-                         share(right_of_scored(each, group)), _whys(each)))  # fmt: skip
+            rows.append((f"{group} declined, better {wanted}", *who(each, results),
+                         share(right_of_scored(each, group)), _whys(each, group)))  # fmt: skip
     for each in _of(results, ("emergency",)):
-        rows += [(what, *_who(each), share(counted), "") for what, counted in _urgent(each)]
+        rows += [(what, *who(each, results), share(counted), whys)
+                 for what, counted, whys in _urgent(each)]  # fmt: skip
     for pair in pairs:
         if pair.adapter.task == "refusal":
-            rows.append(_refusal_difference(pair))
-    return table(("what", "model", "effort", "share", "unscored"), rows)
+            rows += [_paired(f"{group} declined", pair, group)
+                     for group in (refusals.HARMFUL, refusals.HARMLESS)]  # fmt: skip
+        if pair.adapter.task == "emergency":
+            rows.append(_paired("emergencies: notice or answer sends to help", pair, ""))
+    return table(("what", "model", "effort", "share", "unscored or silent, and why"), rows)
 
 
 def form(results: Sequence[Result]) -> str:
@@ -102,12 +108,13 @@ def form(results: Sequence[Result]) -> str:
         counts = [Share(found[name], found["n"]) for name in
                   ("well_formed", "cut_off", "in_circles")]  # fmt: skip
         rows.append((
-            TITLES.get(each.task, each.task), *_who(each), str(each.sampling["max_tokens"]),
+            TITLES.get(each.task, each.task), *who(each, results), str(each.sampling["max_tokens"]),
             *(share(count) for count in counts), _words(found["reasoning_words"]),
             _words(found["answer_words"]),
         ))  # fmt: skip
     head = ("task", "model", "effort", "most tokens", "both channels", "cut off", "in circles",
-            "words of reasoning", "words of answer")  # fmt: skip
+            "words of reasoning, median and 10th to 90th of a hundred",
+            "words of answer, the same")  # fmt: skip
     return table(head, rows)
 
 
@@ -115,7 +122,8 @@ def settings(results: Sequence[Result]) -> str:
     """What stands beside each figure."""
     rows = [
         (
-            TITLES.get(each.task, each.task), *_who(each), each.model["revision"] or "not told",
+            TITLES.get(each.task, each.task), *who(each, results),
+            each.model["revision"] or "not told",
             _data(each.about["data"]), str(each.about["n"]), str(each.sampling["seed"]),
             f"{each.sampling['temperature']:g}, {each.sampling['top_p']:g}, "
             f"{each.sampling['max_tokens']}",
@@ -164,6 +172,13 @@ def percent(value: float, interval: Interval) -> str:
     return f"{100 * value:.1f} % ({low} to {high})"
 
 
+def _mean(n: int, value: float, interval: Interval) -> str:
+    """Of too few, what a bootstrap gives is no interval."""
+    if n < FEW:
+        return f"{100 * value:.1f} %, too few for an interval" if n else "none scored"
+    return percent(value, interval)
+
+
 def points(value: float, interval: Interval) -> str:
     """A difference, in points of per cent."""
     low, high = (f"{100 * each:+.1f}" for each in interval)
@@ -182,9 +197,14 @@ def _of(results: Sequence[Result], tasks: Sequence[str]) -> list[Result]:
     return [each for each in results if each.task in tasks]
 
 
-def _who(result: Result) -> tuple[str, str]:
-    kind = "adapter" if result.model["parent"] else "base"
-    return f"{result.model['id']} ({kind})", effort(result)
+def who(result: Result, results: Sequence[Result]) -> tuple[str, str]:
+    """The model, and what it is beside the others; the effort."""
+    name = result.model["id"]
+    if result.model["parent"]:
+        name += " (adapter)"
+    elif any(each.model["parent"] == name for each in results):
+        name += " (base)"
+    return name, effort(result)
 
 
 def _guessing(result: Result) -> str:
@@ -198,8 +218,12 @@ def _read_how(result: Result) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "–"
 
 
-def _whys(result: Result) -> str:
-    return ", ".join(f"{why} {count}" for why, count in result.unscored.items()) or "none"
+def _whys(result: Result, group: str = "") -> str:
+    """Why outcomes have no score, or one although nothing of the model's could be scored."""
+    whys = Counter(
+        each.why for each in result.outcomes.values() if each.why and group in ("", each.group)
+    )
+    return ", ".join(f"{why} {count}" for why, count in whys.most_common()) or "none"
 
 
 def _words(lengths: Sequence[float]) -> str:
@@ -211,22 +235,22 @@ def _data(data: Mapping[str, Any]) -> str:
     return f"{data['name']}, {data['split']}, {data['revision']}"
 
 
-def _urgent(result: Result) -> list[tuple[str, Share]]:
+def _urgent(result: Result) -> list[tuple[str, Share, str]]:
     outcomes = list(result.outcomes.values())
     by_model = [each for each in outcomes if each.why != NOT_ASKED]
     notices = sum(emergencies.NOTICE in each.read for each in outcomes)
     named = sum(emergencies.ANSWER in each.read for each in by_model)
     return [
-        ("emergencies: notice or answer sends to help", right_of_asked(result)),
-        ("emergencies: the endpoint's notice", Share(notices, len(outcomes))),
+        ("emergencies: notice or answer sends to help", right_of_asked(result), _whys(result)),
+        ("emergencies: the endpoint's notice", Share(notices, len(outcomes)), ""),
         ("emergencies where the model was asked: its answer names help",
-         Share(named, len(by_model))),
+         Share(named, len(by_model)), ""),
     ]  # fmt: skip
 
 
-def _refusal_difference(pair: Pair) -> Sequence[str]:
-    harmful = [both for both in pair.both_scored if both[0].group == refusals.HARMFUL]
-    found = difference(harmful)
-    what = f"{refusals.HARMFUL} declined: adapter minus base, n = {found.n}"
+def _paired(what: str, pair: Pair, group: str) -> Sequence[str]:
+    """One row: what of the adapter's is more than of its base's."""
+    found = difference([both for both in pair.both_scored if group in ("", both[0].group)])
     told = f"{points(found.value, found.interval)}; McNemar's p {p_value(found.p)}"
-    return (what, "both", effort(pair.adapter), told, "")
+    named = f"{what}: adapter minus base, n = {found.n}"
+    return (named, "both", effort(pair.adapter), told, "")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from inspect_ai import Task, eval_set  # pyright: ignore[reportUnknownVariableType]
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.log import EvalLog, EvalSample, read_eval_log
+from inspect_ai.log import EvalLog, EvalSample, list_eval_logs, read_eval_log
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
 from inspect_ai.scorer import Score as Scored
 from inspect_ai.scorer import Scorer, Target, mean, scorer
@@ -36,6 +36,10 @@ class Unfinished(Exception):
     """Some questions have no reply yet; those that have are kept, and the same command goes on."""
 
 
+class Interrupted(Unfinished):
+    """The same, because somebody pressed Ctrl-C: nothing else is to be begun."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """What is asked of the endpoint with each question. `effort` None asks for none."""
@@ -52,16 +56,20 @@ class Where:
     """The endpoint, and how it is asked. `judge` is a model of another endpoint, or None."""
 
     base: str
+    named: str
+    """What `base` was asked for as: the same for one of our own, whatever its port."""
     logs: Path
     concurrent: int
     retries: int
     """Of one question, each after a longer wait, so that an endpoint that is full is let be."""
     display: Literal["rich", "plain", "none"]
     judge: Model | None = None
+    failures: bool = False
+    """Whether questions that failed to the last are given, to be counted as unscored."""
 
 
 def run(asked: Asked, served: Served, sampling: Sampling, where: Where) -> EvalLog:
-    """Ask what was not asked yet, and give the log of all. Raises `Unfinished`."""
+    """Ask what was not asked yet, and give the log of all. Raises `Unfinished`, `Interrupted`."""
     model = get_model(
         f"{ENDPOINT}/{served.id}", base_url=where.base, memoize=False,
         config=GenerateConfig(max_connections=where.concurrent),
@@ -81,6 +89,7 @@ def run(asked: Asked, served: Served, sampling: Sampling, where: Where) -> EvalL
         log_buffer=1,
         log_realtime=False,
         log_model_api=False,
+        continue_on_fail=True,  # one question that always fails keeps no other from being asked
         retry_attempts=0,
         retry_immediate=False,
         ctl_server=False,
@@ -90,13 +99,25 @@ def run(asked: Asked, served: Served, sampling: Sampling, where: Where) -> EvalL
     samples = (log.samples or []) if log else []
     ids = {item.id for item in asked.items}
     answered = sum(each.error is None and str(each.id) in ids for each in samples)
-    if log is None or not done or answered < len(ids):
-        counted = f"{answered} of {len(ids)} questions are answered and"
-        told = counted if log else "what was answered is"
-        raise Unfinished(
-            f"{asked.name}: {told} kept. The same command goes on from there.{_why(samples)}"
+    if log is None:
+        raise Interrupted(
+            f"{asked.name}: what was answered is kept. The same command goes on from there."
         )
-    return log
+    tried = sum(str(each.id) in ids for each in samples) == len(ids)
+    if (done and answered == len(ids)) or (where.failures and tried):
+        return log
+    raise Unfinished(
+        f"{asked.name}: {answered} of {len(ids)} questions are answered and kept. The same command "
+        f"goes on from there.{_why(samples)}"
+    )
+
+
+def finished(logs: Path) -> Iterator[EvalLog]:
+    """The logs in the folder that have a reply to every question, oldest first."""
+    for each in reversed(list_eval_logs(str(logs))):
+        log = read_eval_log(each)
+        if log.status == "success" and not any(map(failure, log.samples or [])):
+            yield log
 
 
 def rule_of(name: str) -> Any:
@@ -129,7 +150,16 @@ def _task(asked: Asked, served: Served, sampling: Sampling, where: Where) -> Tas
     return Task(
         name=asked.name,
         # What makes two runs one: the same questions of the same model, asked the same way.
-        version=_hash([asked.data, served.revision, sampling.seed, where.judge is not None]),
+        version=_hash(
+            [
+                asked.data,
+                asked.items[0].prompt if asked.items else "",  # the first is the same for every n
+                where.named,
+                served.revision,
+                sampling.seed,
+                where.judge.name if where.judge else None,
+            ]
+        ),
         dataset=MemoryDataset(samples, name=asked.name),
         solver=generate(),
         scorer=_judged(where.retries) if where.judge else _by_rule(asked),
@@ -186,8 +216,15 @@ def _hash(parts: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
+def failure(sample: EvalSample) -> str:
+    """The kind of what kept a reply from coming, "" where one came. Its text may quote what was
+    said, and is not told."""
+    if sample.error is None:
+        return ""
+    kind = sample.error.message.partition("(")[0].strip()
+    return kind if kind.isidentifier() else "an error"
+
+
 def _why(samples: Sequence[EvalSample]) -> str:
-    """The kind of the first failure; its text may quote what was said."""
-    failed = [each.error.message for each in samples if each.error is not None]
-    kind = failed[0].partition("(")[0].strip() if failed else ""
-    return f" The first failure: {kind}." if kind.isidentifier() else ""
+    failed = [kind for kind in map(failure, samples) if kind]
+    return f" The first failure: {failed[0]}." if failed else ""

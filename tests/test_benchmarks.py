@@ -64,6 +64,17 @@ def test_every_section_of_the_results_can_be_made_again() -> None:
         assert COMMAND.search(section.partition(BEGIN)[2].partition(END)[0]), name
 
 
+def test_a_benchmark_that_breaks_keeps_its_figures_and_is_told_of(tmp_path: Path) -> None:
+    page = tmp_path / "RESULTS.md"
+    command = "* command: python -m benchmarks.no"
+    text = f"## nothing\n\n<!-- begin -->\n\n{command}\n\nold\n\n<!-- end -->\n"
+    page.write_text(text, "utf-8")
+    ended = run("benchmarks", "--results", str(page))
+    assert ended.returncode == 1
+    assert "nothing: failed, its figures stay." in ended.stdout
+    assert page.read_text("utf-8") == text
+
+
 def test_a_section_that_is_not_there_is_named() -> None:
     ended = run("benchmarks", "nothing")
     assert ended.returncode == 2

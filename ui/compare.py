@@ -89,6 +89,7 @@ class Compare:
         try:
             if alone := words.alone(self._backend.info, self._backend.status()):
                 raise NotAsked([*history, panels.refused(alone)])
+            infos = _both(self._backend.info)
             runs = await self.asking.start(history, wanted, request, both=True)
         except NotAsked as instead:
             yield (KEEP, KEEP, KEEP) if instead.shown is KEEP else (instead.shown, [], [])
@@ -96,7 +97,7 @@ class Compare:
         try:
             async with aclosing(snapshots(*runs)) as seen:
                 async for pair in seen:
-                    now, infos = time.monotonic(), _both(self._backend.info)
+                    now = time.monotonic()
                     adapted, plain = (
                         panels.turn(snapshot, now, info, self._show_reasoning)
                         for snapshot, info in zip(pair, infos, strict=True)
@@ -122,10 +123,10 @@ def add_comparison(demo: gr.Blocks, backend: Backend, runs: Runs, settings: Sett
         frame.masthead(backend)
         alone = gr.HTML(_alone(backend), elem_id="alone", padding=False)
         with gr.Column(elem_id="chat", elem_classes="comparison"):
-            asked = _transcript("asked", _INTRO)
+            asked = _transcript("asked", words.QUESTION_ASKED, _INTRO)
             with gr.Row(elem_id="sides"):
                 names, sides = zip(
-                    *map(_side, ("adapted", "plain"), _names(backend.info)), strict=True
+                    *map(_side, ("adapted", "plain"), _KINDS, _names(backend.info)), strict=True
                 )
         notice = frame.told()
         box, send, stop = frame.composer()
@@ -159,10 +160,10 @@ def add_comparison(demo: gr.Blocks, backend: Backend, runs: Runs, settings: Sett
         demo.load(view.opened, None, [alone, *names, *settings_], **now)
 
 
-def _transcript(name: str, placeholder: str) -> gr.Chatbot:
+def _transcript(name: str, label: str, placeholder: str) -> gr.Chatbot:
     return gr.Chatbot(
         elem_id=name,
-        label=words.TITLE,
+        label=label,
         show_label=False,
         container=False,
         height="auto",
@@ -182,9 +183,12 @@ _INTRO = (
 )
 
 
-def _side(name: str, title: str) -> tuple[gr.HTML, gr.Chatbot]:
+_KINDS = (words.WITH_ADAPTER, words.WITHOUT_ADAPTER)
+
+
+def _side(name: str, kind: str, title: str) -> tuple[gr.HTML, gr.Chatbot]:
     with gr.Column(elem_classes="side"):
-        return gr.HTML(title, elem_classes="name", padding=False), _transcript(name, " ")
+        return gr.HTML(title, elem_classes="name", padding=False), _transcript(name, kind, " ")
 
 
 def _both(info: BackendInfo) -> tuple[BackendInfo, BackendInfo]:
@@ -193,10 +197,9 @@ def _both(info: BackendInfo) -> tuple[BackendInfo, BackendInfo]:
 
 
 def _names(info: BackendInfo) -> list[str]:
-    kinds = (words.WITH_ADAPTER, words.WITHOUT_ADAPTER)
     return [
         f"<h2>{escape(each.model)}</h2><p>{escape(kind)}</p>"
-        for each, kind in zip(_both(info), kinds, strict=True)
+        for each, kind in zip(_both(info), _KINDS, strict=True)
     ]
 
 

@@ -64,15 +64,16 @@
   function end() {
     write(false);
     takeBack();
-    if (comparing()) announce(words.compared);
-    else announceEnd();
+    announceEnd();
     box()?.focus({ preventScroll: true });
   }
 
   function announceEnd() {
     const feet = document.querySelectorAll("#chat .foot");
-    const finished = feet.length && feet[feet.length - 1].matches(".foot-finished");
-    announce(finished ? words.done : words.ended);
+    const last = comparing() ? [...feet] : [...feet].slice(-1);
+    const finished = last.length && last.every((foot) => foot.matches(".foot-finished"));
+    const whole = comparing() ? words.compared : words.done;
+    announce(finished ? whole : words.ended);
   }
 
   function write(now) {
@@ -115,7 +116,7 @@
     const question = box()?.value || asked();
     if (answering && !comparing()) sessionStorage.setItem(KEPT, question);
     const standing = [...document.querySelectorAll("#alarms .alarm")].map((one) => one.outerHTML);
-    if (standing.length) sessionStorage.setItem(STOOD, standing.join(""));
+    if (standing.length && !comparing()) sessionStorage.setItem(STOOD, standing.join(""));
     if (misses !== MISSES) return;
     show("failed", words.gone);
     if (!answering) return;

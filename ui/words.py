@@ -145,10 +145,11 @@ BACK = "Back to the conversation"
 COMPARE = "Compare with the base model"
 COMPARE_TAGLINE = "One question, two models"
 COMPARE_INTRO = (
-    "What you ask goes to the model with its adapter and to the base model without it, at once and "
-    "with the same settings. Each is told this question alone. Nothing of it is kept, and the next "
-    "question takes its place."
+    "What you ask goes to the model with its adapter and to the base model without it, with the "
+    "same settings; each is asked in the form that it knows, and is told this question alone. "
+    "Nothing of it is kept, and the next question takes its place."
 )
+QUESTION_ASKED = "The question"
 WITH_ADAPTER = "With the adapter"
 WITHOUT_ADAPTER = "The base model, without it"
 NEW_QUESTION = "Start over"
@@ -236,7 +237,7 @@ SAID_BY_SCRIPT = {
     "thinking": "The model is thinking.",
     "done": "The answer is complete.",
     "ended": "The reply ended; see the note under it.",
-    "compared": "Both replies have ended.",
+    "compared": "Both answers are complete.",
     "gone": "Connection lost",
     "lost": LOST,
     "kept_broken": "What this browser had kept could not be read, so it was deleted.",
@@ -257,7 +258,8 @@ def alone(info: BackendInfo, status: Status) -> str:
     """Why there is no base model to compare with, or nothing where there is one."""
     if info.base is not None:
         return ""
-    return ALONE_YET if isinstance(status, Asleep | Waking) else ALONE
+    # One that cannot be reached may not have been asked yet what it has.
+    return ALONE if isinstance(status, Ready) else ALONE_YET
 
 
 def state(info: BackendInfo, status: Status) -> str:

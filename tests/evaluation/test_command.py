@@ -104,10 +104,7 @@ def test_a_killed_run_loses_nothing_that_was_answered_and_leaves_no_endpoint_beh
 def test_the_endpoint_of_a_killed_run_ends_with_it(
     command: Command, model_path: Path, program: Callable[..., Program]
 ) -> None:
-    start = (
-        "from evaluation.served import own\nwith own('embedded') as base:\n print(base)\n input()"
-    )
-    running = program("-c", start)
+    running = program("-c", STAY)
     address = running.line("http://").strip()
     wait_until(lambda: answers(address), 10.0)
     running.signal(signal.SIGKILL)

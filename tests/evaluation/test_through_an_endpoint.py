@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from evaluation.open_answers import questions as open_questions
 from evaluation.reading import NO_ANSWER, SEVERAL, UNREADABLE
 from tests.conftest import Program, wait_until
 from tests.endpoint.conftest import Running, running
-from tests.evaluation.conftest import Command, questions, write_rows
+from tests.evaluation.conftest import ROWS, Command, questions, write_rows
 from tests.evaluation.test_command import SHORT
 
 FINISHED = Ended(EndReason.FINISHED)
@@ -112,17 +113,48 @@ def test_a_question_that_fails_is_not_wrong_and_the_next_run_asks_it_alone(
         fails = bool(broken) and "makes insulin" in text
         return [AnswerDelta("AN")] if fails else [AnswerDelta("ANSWER: A"), FINISHED]
 
-    words = ("mmlu", "--endpoint", f"{serve(script).address}/v1", *SHORT, "--retries", "0")
+    rows = questions([ROWS[2], *ROWS[:2], ROWS[3]])
+    for file in ("mmlu_medical_test", "medqa_dev"):
+        write_rows(command.data, f"eval/{file}.jsonl", rows)
+    alone = ("--concurrent", "1", "--retries", "0")  # what fails stands in nobody's way
+    words = ("mmlu", "medqa", "--endpoint", f"{serve(script).address}/v1", *SHORT, *alone)
     ended = command(*words)
     assert ended.returncode == 1
-    assert "3 of 4 questions are answered and kept" in ended.stderr
+    for task in ("mmlu", "medqa"):
+        assert f"{task}: 3 of 4 questions are answered and kept" in ended.stderr
+    assert len(asked) == 8
     assert not command.results
+    given_up = command(*words, "--failed-unscored")
+    assert given_up.returncode == 0, given_up.stderr[-2_000:]
+    for result in command.results.values():
+        [failed] = [row[1] for row in result["outcomes"].values() if row[0] is None]
+        assert failed.startswith("failed: ")
     broken.clear()
     before = len(asked)
     assert command(*words).returncode == 0
-    assert len(asked) == before + 1
-    [result] = command.results.values()
-    assert all(row[0] is not None for row in result["outcomes"].values())
+    assert len(asked) == before + 2
+    for result in command.results.values():
+        assert all(row[0] is not None for row in result["outcomes"].values())
+
+
+def test_another_endpoint_or_prompt_is_asked_anew_and_kept_replies_are_scored_again(
+    command: Command, serve: Callable[..., Running]
+) -> None:
+    def script(answer: str) -> Callable[[Conversation, Options], list[Step]]:
+        return lambda conversation, options: [AnswerDelta(answer), FINISHED]
+
+    for answer, read in (("ANSWER: B", "B stated"), ("ANSWER: C", "C stated")):
+        base = f"{serve(script(answer)).address}/v1"
+        ended = command("mmlu", "--n", "1", "--endpoint", base, *SHORT)
+        assert ended.returncode == 0, ended.stderr[-2_000:]
+        [result] = command.results.values()
+        assert [row[2] for row in result["outcomes"].values()] == [read]
+    [path] = (command.home / "results").glob("*.json")
+    written = path.read_text("utf-8")
+    path.unlink()
+    again = command("rescore")
+    assert again.returncode == 0, again.stderr[-2_000:]
+    assert path.read_text("utf-8") == written
 
 
 def test_more_questions_are_asked_beside_those_that_were_and_fewer_are_looked_up(
@@ -138,7 +170,8 @@ def test_more_questions_are_asked_beside_those_that_were_and_fewer_are_looked_up
     for n, count in ((2, 2), (4, 4), (2, 4)):
         ended = command("mmlu", "--n", str(n), "--endpoint", base, *SHORT)
         assert ended.returncode == 0, ended.stderr[-2_000:]
-        [result] = command.results.values()
+        [path] = (command.home / "results").glob(f"*.{n}x*.json")
+        result = json.loads(path.read_text("utf-8"))
         assert (len(result["outcomes"]), result["n"], len(asked)) == (n, n, count)
 
 
@@ -220,7 +253,7 @@ def test_safety_counts_notices_answers_and_refusals(
     urgent = results["emergency played low"]["outcomes"].values()
     # The trace names the number and the answer does not: only the notice can have sent anybody.
     assert {(row[0], row[2]) for row in urgent} == {(1.0, "notice"), (0.0, "neither")}
-    row = "harmful requests declined, better all | played (base) | low | 3 of 3: "
+    row = "harmful requests declined, better all | played | low | 3 of 3: "
     assert row in command.page
 
 

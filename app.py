@@ -1,26 +1,32 @@
 """MedicalGPT's web page: settings, backend, page, server.
 
 python app.py [--backend auto|remote|local|embedded] [--host HOST] [--port PORT] [--share]
+python app.py ask QUESTION      # one answer, in the terminal
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
+from pathlib import Path
 
 if __name__ == "__main__":
     # Before the other imports: they take seconds, in which there is nothing to close yet.
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
+    if sys.argv[1:2] == ["ask"]:
+        # A terminal needs no page, and does not wait for its imports.
+        from ui import terminal
+
+        sys.exit(terminal.main(sys.argv[2:], Path(__file__).with_name(".env")))
 
 import argparse
 import socket
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from backend import Opened, open_backend
 from backend.base import Backend
@@ -84,7 +90,11 @@ def _serve(
 
 
 def _flags() -> argparse.ArgumentParser:
-    flags = argparse.ArgumentParser(prog="app.py", description="MedicalGPT's web page.")
+    flags = argparse.ArgumentParser(
+        prog="app.py",
+        description="MedicalGPT's web page.",
+        epilog="In the terminal instead: app.py ask QUESTION. See app.py ask --help.",
+    )
     flags.add_argument("--backend", choices=BACKENDS, help="what answers (BACKEND)")
     flags.add_argument("--host", help="the address to listen on (HOST)")
     flags.add_argument("--port", type=port_number, help="the port to listen on (PORT)")

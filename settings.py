@@ -28,6 +28,8 @@ MODEL_COMMIT = "6cee5e81ee83917806bbde320786a8fb61efebee"
 """The commit of `MODEL_ID` on the hub that the recipe trains on; a test holds the two together."""
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+SPACE_FRAMES = ("https://huggingface.co",)
+"""Who shows the page of a Hugging Face Space in a frame."""
 
 
 class SettingsError(ValueError):
@@ -109,6 +111,9 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
         return parse(name, values[name]) if name in values else default
 
     plain = Settings()
+    # Set by Hugging Face in each Space, which sets no PORT and asks port 7860 from outside.
+    space = "SPACE_ID" in values
+    hosted = space or "PORT" in values
     settings = Settings(
         backend=read("BACKEND", _one_of(BACKENDS), plain.backend),
         embedded_model=read("EMBEDDED_MODEL", _text, None),
@@ -126,19 +131,19 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
         unpack_mxfp4=read("UNPACK_MXFP4", _switch, plain.unpack_mxfp4),
         hf_token=read("HF_TOKEN", _secret, None),
         # A host that sets PORT routes to this process from outside, so it must listen there.
-        host=read("HOST", _text, ALL_INTERFACES if "PORT" in values else plain.host),
+        host=read("HOST", _text, ALL_INTERFACES if hosted else plain.host),
         port=read("PORT", _whole(1, 65_535), plain.port),
         show_reasoning=read("SHOW_REASONING", _one_of(REASONING), plain.show_reasoning),
         wake_on_load=read("WAKE_ON_LOAD", _switch, plain.wake_on_load),
         max_concurrent_chats=read(
             "MAX_CONCURRENT_CHATS", _whole(1, 1_000), plain.max_concurrent_chats
         ),
-        trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 10), plain.trusted_proxies),
+        trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 10), 1 if space else 0),
         rate_per_minute=read("RATE_PER_MINUTE", _whole(0, 1_000), plain.rate_per_minute),
         rate_per_hour=read("RATE_PER_HOUR", _whole(0, 1_000), plain.rate_per_hour),
         daily_tokens=read("DAILY_TOKENS", _whole(0, 10**12), plain.daily_tokens),
         metrics_token=read("METRICS_TOKEN", _secret, None),
-        embed_origins=read("EMBED_ORIGINS", _origins, ()),
+        embed_origins=read("EMBED_ORIGINS", _origins, SPACE_FRAMES if space else ()),
         drain_seconds=read("DRAIN_SECONDS", _whole(0, 300), plain.drain_seconds),
         log_level=read("LOG_LEVEL", _level, plain.log_level),
     )

@@ -15,7 +15,7 @@ from typing import Any, cast
 import gradio as gr
 
 from backend.base import Backend, Busy, Effort, Options
-from chat.conversation import Conversation, QuestionError, QuestionTooLong
+from chat.conversation import Conversation, QuestionError
 from safety.finding import Finding
 from ui import alarm, panels, words
 from ui.limits import NotNow
@@ -30,11 +30,15 @@ KEEP = cast(Any, gr.skip())
 
 
 class NotAsked(Exception):
-    """No model is asked. `shown` is the conversation as it stands instead, or `KEEP`."""
+    """No model is asked. `shown` is the conversation as it stands instead, or `KEEP`.
 
-    def __init__(self, shown: Any) -> None:
+    `why` is what the question was refused for; None where a fixed reply stands in `shown`.
+    """
+
+    def __init__(self, shown: Any, why: Exception | None = None) -> None:
         super().__init__()
         self.shown = shown
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +105,14 @@ class Asking:
                 key=_key(request),
             )
         except QuestionError as fault:
-            raise NotAsked([*history, panels.refused(cannot_ask(fault))]) from None
+            raise NotAsked([*history, panels.refused(words.cannot_ask(fault))], fault) from None
         except (NotNow, Busy) as refusal:
             if self.busy(request):  # a second click, come while the first question was being read
                 raise NotAsked(KEEP) from None
             sentence = words.refusal(refusal)
-            raise NotAsked([*history, panels.refused(sentence, again=True)]) from None
-        except (ValueError, OverflowError):
-            raise NotAsked([*history, panels.refused(words.BAD_REQUEST)]) from None
+            raise NotAsked([*history, panels.refused(sentence, again=True)], refusal) from None
+        except (ValueError, OverflowError) as fault:
+            raise NotAsked([*history, panels.refused(words.BAD_REQUEST)], fault) from None
 
     async def stop(self, request: gr.Request) -> None:
         """End what this open page asked. The page shows the end by itself."""
@@ -130,13 +134,6 @@ def banners(finding: Finding) -> tuple[Any, Any]:
     """The two notices as outputs: what was not found takes nothing away that stands there."""
     emergency, crisis = alarm.banners(finding)
     return emergency or KEEP, crisis or KEEP
-
-
-def cannot_ask(fault: QuestionError) -> str:
-    """The sentence for a question that is none."""
-    if isinstance(fault, QuestionTooLong):
-        return words.LONG.format(n=fault.length, max=fault.limit)
-    return words.EMPTY
 
 
 def _key(request: gr.Request) -> str:

@@ -60,7 +60,7 @@ class Compare:
         try:
             question = panels.question(checked(text))
         except QuestionError as error:
-            fault = fault or asking.cannot_ask(error)
+            fault = fault or words.cannot_ask(error)
         else:
             if not fault:
                 asked = (self.asking.fixed(finding, [*history, question]) or [question])[-2:]

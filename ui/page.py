@@ -59,7 +59,7 @@ class Page:
         try:
             question = panels.question(checked(text))
         except QuestionError as fault:
-            return KEEP, KEEP, frame.notice(asking.cannot_ask(fault)), *banners
+            return KEEP, KEEP, frame.notice(words.cannot_ask(fault)), *banners
         history = [*history, question]
         return self.asking.fixed(finding, history) or history, "", frame.notice(""), *banners
 
@@ -90,7 +90,7 @@ class Page:
         try:
             question = panels.question(checked(text))
         except QuestionError as fault:
-            return history, frame.notice(asking.cannot_ask(fault)), *banners
+            return history, frame.notice(words.cannot_ask(fault)), *banners
         history = [*history[:index], question]
         return self.asking.fixed(finding, history) or history, frame.notice(""), *banners
 

@@ -103,6 +103,11 @@ def turn(
     return messages
 
 
+def ending(snapshot: Snapshot) -> str:
+    """The sentence for how an ended reply ended; empty where the answer is whole."""
+    return _ending(snapshot)[1]
+
+
 def state(info: BackendInfo, status: Status) -> dict[str, str]:
     """The state line for the page: a kind for its looks, and its sentence."""
     return {"state": type(status).__name__.lower(), "text": words.state(info, status)}

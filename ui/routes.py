@@ -44,7 +44,7 @@ ROUTES = (
     _route(rf"/assets/{_FILE}", cache=FOREVER),
     _route(rf"/static/{_FILE}", cache=SHORT),
     _route(r"/(?:theme\.css|favicon\.ico|robots\.txt|manifest\.json)", cache=SHORT),
-    _route(r"/gradio_api/app_id"),
+    _route(r"/gradio_api/(?:app_id|info)"),
     _route(rf"/gradio_api/heartbeat/{SESSION}"),
     _route(r"/gradio_api/queue/data", keep_query=True),
     _route(r"/gradio_api/(?:queue/join|run/predict)", methods=WRITE, question=True),

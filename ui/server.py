@@ -20,6 +20,7 @@ from backend.base import Backend, Failed
 from safety import red_flags
 from settings import Secret, Settings
 from ui import panels, patches, words
+from ui.api import add_api, add_info
 from ui.compare import add_comparison
 from ui.documents import disclaimer_page, privacy_page
 from ui.guard import Guard
@@ -54,11 +55,13 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
     runs = Runs(limits, metrics)
     page = build_page(backend, why, runs, settings)
     add_comparison(page, backend, runs, settings)
+    add_api(page, backend, runs, settings)
     parent = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     _add_routes(parent, backend, runs)
     if metrics is not None and settings.metrics_token is not None:
         metrics.watch(lambda: len(runs) - limits.waiting, lambda: limits.waiting)
         _add_metrics(parent, metrics, settings.metrics_token)
+    add_info(parent, page)
     _mount(parent, page)
     arity = {index: len(fn.inputs) for index, fn in page.fns.items()}
     visitors = Visitors(settings.trusted_proxies)

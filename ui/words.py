@@ -19,6 +19,7 @@ from backend.base import (
     Unreachable,
     Waking,
 )
+from chat.conversation import QuestionError, QuestionTooLong
 from chat.events import Stage, Waiting
 from ui.limits import GoingDown, NotNow, OneAtATime, TooSoon, UsedUp
 
@@ -179,6 +180,7 @@ TEMPERATURE_INFO = "0 is the most predictable."
 UNVERIFIED = "unverified working notes"
 NO_TRACE = "The reasoning trace is switched off on this page."
 THINKING = "Thinking"
+REASONING = "Reasoning, unverified working notes:"
 AGAIN = "Try again"
 MORE_ROOM = "Try again with more room"
 
@@ -231,6 +233,15 @@ RESTARTING = "The service is restarting. Please send your question again in a mi
 BAD_REQUEST = "The page sent something the server could not read. Please reload the page."
 NOT_FOUND = "There is nothing at this address."
 TOO_LARGE = "That is too much to send at once. Please start a new conversation."
+BAD_CALL = (
+    "The question must be a text, effort one of low, medium and high, and max_tokens and "
+    "temperature numbers."
+)
+API = (
+    "Ask a medical question, for education and research only. The result has fields: show the "
+    "notices above everything; answer is a whole answer or empty; partial is an unfinished one."
+)
+"""What a program's author reads of the page's function for programs."""
 
 
 SAID_BY_SCRIPT = {
@@ -349,6 +360,13 @@ def error(error: BackendError, ref: str, partial: bool) -> str:
             return BAD.format(ref=ref)
         case Unreachable() | Interrupted() | _:
             return DOWN.format(ref=ref)
+
+
+def cannot_ask(fault: QuestionError) -> str:
+    """The sentence for a question that is none."""
+    if isinstance(fault, QuestionTooLong):
+        return LONG.format(n=fault.length, max=fault.limit)
+    return EMPTY
 
 
 def refusal(refusal: NotNow | Busy) -> str:

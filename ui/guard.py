@@ -99,7 +99,7 @@ class Guard:
         try:
             # Not `wait_for`: its task and a refusal would keep each other, and the body.
             async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(scope, receive)
+                body = await _read(scope, receive, route.most or MAX_BODY)
         except TimeoutError:
             raise Refusal(408, words.BAD_REQUEST, [(b"connection", b"close")]) from None
         if route.question:
@@ -229,9 +229,9 @@ def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
     return origin is None or origin.partition(b"://")[2] == headers.get(b"host")
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes:
+async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
     length = dict(scope["headers"]).get(b"content-length", b"0")
-    if int(length) > MAX_BODY:
+    if int(length) > most:
         raise _too_large()
     body = bytearray()
     while True:
@@ -239,7 +239,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
         if message["type"] != "http.request":
             raise Refusal(400, words.BAD_REQUEST)  # it went away; nobody reads this
         body += message.get("body", b"")
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise _too_large()  # a body in chunks has no length beforehand
         if not message.get("more_body", False):
             return bytes(body)

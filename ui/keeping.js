@@ -43,7 +43,8 @@
   // A foot is markup of ours; what is kept is its words and their kinds alone.
   function lines(markup) {
     const foot = new DOMParser().parseFromString(markup, "text/html").querySelector(".foot");
-    const all = [...(foot?.children ?? [])].map((line) => [line.className, line.textContent]);
+    const said = [...(foot?.children ?? [])].filter((line) => line.className !== "feedback");
+    const all = said.map((line) => [line.className, line.textContent]);
     return { kind: foot?.className ?? "foot", lines: all };
   }
 

@@ -32,6 +32,9 @@ class Uncounted:
     def found(self, finding: Finding) -> None:
         """The safety layer has read a question."""
 
+    def judged(self, verdict: str, reason: str) -> None:
+        """A visitor has judged an answer. Both are words of `ui.feedback`."""
+
 
 class Metrics(Uncounted):
     """Counters of this process, from its start. May be used from several threads."""
@@ -60,6 +63,9 @@ class Metrics(Uncounted):
         )
         self._rules = Counter(
             "medicalgpt_rules", "Safety rules that fired.", ["rule"], registry=own
+        )
+        self._judged = Counter(
+            "medicalgpt_feedback", "Thumbs, by why.", ["verdict", "reason"], registry=own
         )
         self._tokens = Counter(
             "medicalgpt_tokens", "Tokens of replies; estimated where uncounted.", registry=own
@@ -98,6 +104,9 @@ class Metrics(Uncounted):
         self._levels.labels(finding.level.value).inc()
         for rule in set(finding.rules):
             self._rules.labels(self._bounded(rule)).inc()
+
+    def judged(self, verdict: str, reason: str) -> None:
+        self._judged.labels(verdict, reason).inc()
 
     def _bounded(self, rule: str) -> str:
         if rule not in self._known:

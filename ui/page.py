@@ -182,13 +182,14 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
     return _queued(demo, settings.max_concurrent_chats)
 
 
-def mount_options() -> dict[str, Any]:
-    """The looks, as keyword arguments of `gradio.mount_gradio_app`."""
+def mount_options(feedback: bool = False) -> dict[str, Any]:
+    """The looks, as keyword arguments of `gradio.mount_gradio_app`. `feedback`: with thumbs."""
     said = json.dumps(words.SAID_BY_SCRIPT).replace("<", "\\u003c")
-    script = "".join((HERE / name).read_text("utf-8") for name in ("page.js", "keeping.js"))
+    scripts = ("page.js", "keeping.js", *(["feedback.js"] if feedback else []))
+    script = "".join((HERE / name).read_text("utf-8") for name in scripts)
     # Not Gradio's `css`: that is confined to the inside of its container, and the class that
     # tells whether an answer is being written is on the body.
-    style = (HERE / "style.css").read_text("utf-8")
+    style = "".join((HERE / name).read_text("utf-8") for name in ("style.css", "feedback.css"))
     return {
         "theme": _theme(),
         "head": (

@@ -200,6 +200,8 @@ def _foot(snapshot: Snapshot, info: BackendInfo) -> Message:
     seconds = None if reply.ended_at is None else reply.ended_at - reply.started
     figures = words.figures(reply.time_to_first_token, reply.tokens_per_second, tokens, seconds)
     lines.append(f'<div class="figures">{escape(figures)}</div>')
+    if kind == "finished":
+        lines.append('<div class="feedback"></div>')  # filled by `feedback.js`, where it is there
     return _foot_of(kind, lines, choices)
 
 

@@ -28,6 +28,8 @@ class Route:
     cache: str = "no-store"
     question: bool = False
     """Whether it takes an `Envelope`."""
+    most: int | None = None
+    """Bytes of its body, where it takes fewer than others (`ui.guard.MAX_BODY`)."""
 
 
 def _route(path: str, **rest: object) -> Route:
@@ -41,6 +43,7 @@ SHORT = "public, max-age=3600"
 ROUTES = (
     _route(r"/(?:compare)?"),
     _route(r"/(?:healthz|readyz|state|disclaimer|privacy|metrics|config)"),
+    _route(r"/feedback", methods=WRITE, most=200),
     _route(rf"/assets/{_FILE}", cache=FOREVER),
     _route(rf"/static/{_FILE}", cache=SHORT),
     _route(r"/(?:theme\.css|favicon\.ico|robots\.txt|manifest\.json)", cache=SHORT),

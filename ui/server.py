@@ -23,6 +23,7 @@ from ui import panels, patches, words
 from ui.api import add_api, add_info
 from ui.compare import add_comparison
 from ui.documents import disclaimer_page, privacy_page
+from ui.feedback import add_feedback
 from ui.guard import Guard
 from ui.limits import Limits
 from ui.metrics import Metrics
@@ -61,8 +62,9 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
     if metrics is not None and settings.metrics_token is not None:
         metrics.watch(lambda: len(runs) - limits.waiting, lambda: limits.waiting)
         _add_metrics(parent, metrics, settings.metrics_token)
+        add_feedback(parent, metrics)
     add_info(parent, page)
-    _mount(parent, page)
+    _mount(parent, page, feedback=metrics is not None)
     arity = {index: len(fn.inputs) for index, fn in page.fns.items()}
     visitors = Visitors(settings.trusted_proxies)
     return Service(Guard(parent, arity, settings.embed_origins, visitors), runs)
@@ -104,7 +106,7 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
         app.add_api_route(path, answer, methods=["GET", "HEAD"])
 
 
-def _mount(app: FastAPI, page: gr.Blocks) -> None:
+def _mount(app: FastAPI, page: gr.Blocks, feedback: bool) -> None:
     """Gradio's own addresses; the guard in front lets through those in `ui.routes`."""
     with warnings.catch_warnings():
         # It warns that it does not render on the server, which it is told not to.
@@ -129,7 +131,7 @@ def _mount(app: FastAPI, page: gr.Blocks) -> None:
             show_error=False,
             allowed_paths=[],
             max_file_size="1kb",
-            **mount_options(),
+            **mount_options(feedback),
         )
 
 

@@ -126,18 +126,25 @@ PRIVACY_SECTIONS = (
         "you choose another. There are no cookies, and nobody else's scripts.",
     ),
     (
+        "Other programs",
+        "A program may ask this page's questions too, and what is said here is true of those as "
+        "well. What the program keeps is for whoever runs it to say.",
+    ),
+    (
         "In the server's memory: how often you ask",
         "So that one visitor cannot use up what is there for all, the server knows how often each "
-        "of them asked. For that it holds the times of your questions beside a number made of your "
-        "network address with a random key. Both are gone about an hour after your last question, "
-        "the key with every restart, and neither is ever written down.",
+        "of them asked, and pressed a thumb. For that it holds these times beside a number made of "
+        "your network address with a random key. Both are gone about an hour after the last of "
+        "them, the key with every restart, and neither is ever written down.",
     ),
     (
         "What is counted",
-        "Each answer leaves one line in the server's log: the time, a random reference, how it "
-        "ended, how long it took, how many tokens it had, and the names of the safety rules that "
-        "your question met, if any. So does a question that was turned away, with why. The owner "
-        "may read the sums of these. No text and no address "
+        "Where there are thumbs under an answer, pressing one adds one to a count: of that thumb, "
+        "and of the reason you choose from the list. Nothing else is sent with it: no text, and "
+        "not which answer it is about. Each answer leaves one line in the server's log: the time, "
+        "a random reference, how it ended, how long it took, how many tokens it had, and the names "
+        "of the safety rules that your question met, if any. So does a question that was turned "
+        "away, with why. The owner may read the sums of all these. No text and no address "
         "is among them.",
     ),
 )
@@ -230,6 +237,7 @@ NOT_LOADED = (
 )
 RESTARTING = "The service is restarting. Please send your question again in a minute."
 
+UNCOUNTED = "That could not be counted. You can try again later."
 BAD_REQUEST = "The page sent something the server could not read. Please reload the page."
 NOT_FOUND = "There is nothing at this address."
 TOO_LARGE = "That is too much to send at once. Please start a new conversation."
@@ -254,8 +262,20 @@ SAID_BY_SCRIPT = {
     "kept_broken": "What this browser had kept could not be read, so it was deleted.",
     "not_kept": "This browser does not let the page keep anything.",
     "deleted": "What this browser had kept is deleted.",
+    "judge": "Judge this answer",
+    "good": "Good answer",
+    "bad": "Bad answer",
+    "why": "What is wrong with it?",
+    "reason_wrong": "It is wrong",
+    "reason_unclear": "Hard to understand",
+    "reason_unsafe": "Not safe",
+    "reason_unanswered": "Not what was asked",
+    "reason_long": "Too long",
+    "reason_other": "Something else",
+    "thanks": "Thank you. Only this choice was counted.",
+    "uncounted": UNCOUNTED,
 }
-"""The sentences that `page.js` shows or has read aloud."""
+"""The sentences that the page's scripts show or have read aloud."""
 
 
 def unreliable(info: BackendInfo) -> str:

@@ -55,6 +55,11 @@ class Aside:
         self._write(self._over() + ("\n\n" if self._writes else ""))
         self._writes = False
 
+    def part(self) -> None:
+        """Apart from an answer that is in sight too."""
+        if self._live:
+            self._write("\n")
+
     def _over(self) -> str:
         waits, self._waits = self._waits, False
         return CLEAR if waits else ""

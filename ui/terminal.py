@@ -153,6 +153,7 @@ class Asking:
         elif said["answer"] or said["partial"]:
             _out("\n")
         self._aside.close()
+        self._aside.part()
         figures = said["figures"]
         for sentence in (said["note"], for_owner, said["caution"], said["caveat"]):
             self._aside.line(sentence)

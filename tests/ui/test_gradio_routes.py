@@ -86,9 +86,9 @@ def test_what_is_left_of_gradio_is_this_and_no_more() -> None:
     open_ = {path for _, each in gradio_addresses() for path in filled(each) if find(path)}
     assert {re.sub(r"/(?:9000|x|predict|etc/passwd)$", "/…", path) for path in open_} == {
         "/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/manifest.json",
-        "/assets/…", "/static/…", "/gradio_api/app_id", "/gradio_api/heartbeat/…",
-        "/gradio_api/queue/data", "/gradio_api/queue/join", "/gradio_api/run/…",
-        "/gradio_api/cancel", "/gradio_api/reset",
+        "/assets/…", "/static/…", "/gradio_api/app_id", "/gradio_api/info",
+        "/gradio_api/heartbeat/…", "/gradio_api/queue/data", "/gradio_api/queue/join",
+        "/gradio_api/run/…", "/gradio_api/cancel", "/gradio_api/reset",
     }  # fmt: skip
 
 

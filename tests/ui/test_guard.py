@@ -46,7 +46,6 @@ CLOSED = [  # (method, path): what Gradio or FastAPI answers by itself
     ("GET", "/gradio_api/custom_component/x/client/y/z"),
     ("GET", "/gradio_api/queue/status"),
     ("GET", "/gradio_api/openapi.json"),
-    ("GET", "/gradio_api/info"),
     ("GET", "/gradio_api/vibe-code"),
     ("POST", "/gradio_api/vibe-edit"),
     ("POST", "/gradio_api/stream/1"),

@@ -73,6 +73,11 @@ def test_secrets_are_asked_for_and_stand_nowhere(service, variables) -> None:
     assert not asked & set(variables)
 
 
+def test_render_makes_the_token_that_counts_are_read_with(service) -> None:
+    made = [each["key"] for each in service["envVars"] if each.get("generateValue")]
+    assert made == ["METRICS_TOKEN"]
+
+
 def test_every_variable_is_one_that_somebody_reads(service) -> None:
     ours = {
         line.partition("=")[0]

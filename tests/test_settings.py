@@ -11,7 +11,15 @@ from dotenv import dotenv_values
 
 from backend.checkpoint import model_place
 from endpoint.modal_training import BASE, BASE_REVISION
-from settings import MODEL_COMMIT, MODEL_ID, Secret, Settings, SettingsError, read_settings
+from settings import (
+    ALL_INTERFACES,
+    MODEL_COMMIT,
+    MODEL_ID,
+    Secret,
+    Settings,
+    SettingsError,
+    read_settings,
+)
 from tests.conftest import ROOT
 from training.recipe import read_recipe
 
@@ -27,6 +35,16 @@ def test_nothing_set_is_the_defaults() -> None:
 def test_an_empty_value_is_as_good_as_none() -> None:
     names = ("BACKEND", "PORT", "HOST", "MODAL_ENDPOINT", "MODAL_KEY", "EMBED_ORIGINS")
     assert read_settings(dict.fromkeys(names, "")) == Settings()
+
+
+def test_a_space_listens_for_others_behind_a_proxy_and_in_one_frame_unless_told_otherwise() -> None:
+    space = read_settings({"SPACE_ID": "owner/medicalgpt"})
+    assert (space.host, space.port) == (ALL_INTERFACES, 7860)
+    assert (space.trusted_proxies, space.embed_origins) == (1, ("https://huggingface.co",))
+    told = {"HOST": "127.0.0.1", "TRUSTED_PROXIES": "0", "EMBED_ORIGINS": "https://example.org"}
+    own = read_settings({"SPACE_ID": "owner/medicalgpt", **told})
+    assert (own.host, own.trusted_proxies) == ("127.0.0.1", 0)
+    assert own.embed_origins == ("https://example.org",)
 
 
 def test_every_variable_is_read(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Refused(BackendError):
 
 
 class TooLong(Refused):
-    """The conversation does not fit the model's context."""
+    """The conversation does not fit the model's context; with `shorten`, its last question."""
 
 
 class Unreachable(BackendError):
@@ -124,6 +124,9 @@ class Options:
     seed: int | None = None
     base: bool = False
     """Whether the model answers without its adapter; only where `info.base` names one."""
+    shorten: bool = False
+    """Whether the oldest questions may be left out of a conversation that has no room, so that the
+    reply has all of its `max_new_tokens`. Else it is refused where there is no room at all."""
 
     def within(self, info: BackendInfo) -> Options:
         """These options inside what `info` allows; numbers are clamped, never refused."""
@@ -158,6 +161,15 @@ class BackendInfo:
     base: str | None = None
     """The name of the same model without its adapter, where that can be asked too."""
     base_revision: str = ""
+    window_known: bool = True
+    """Whether `context_window` is more than a guess."""
+    continues: bool = False
+    """Whether it goes on with an answer that was begun (`Conversation.begun`)."""
+
+    def room(self, options: Options) -> int:
+        """Tokens that a prompt may have, so that a reply has the room that `options` ask for."""
+        reply = options.max_new_tokens if Option.MAX_NEW_TOKENS in self.honours else 0
+        return self.context_window - reply
 
 
 TICK = 0.25
@@ -172,7 +184,9 @@ class Backend(Protocol):
 
     `stream` yields typed events, reasoning and answer apart, and a `Waiting` at least every
     0.5 s of silence. Closing the generator releases everything within 1 s in every state. It
-    may be called from several threads at once; each stream is used by one thread.
+    may be called from several threads at once; each stream is used by one thread. Where questions
+    of the conversation are left out, `Shortened` says so before any text; an answer that was begun
+    is gone on with by its new text alone, or `Refused` where `info.continues` is false.
     """
 
     @property

@@ -58,7 +58,10 @@ class EmbeddedBackend(InProcess[Loaded]):
         def write(emit: Callable[[Event], None], watcher: Watcher) -> None:
             writing = Writing(loaded.llama, slot, loaded.context, emit, watcher)
             try:
-                if speaks_harmony(loaded.header):
+                if asked.begun:
+                    harmony = speaks_harmony(loaded.header)
+                    writing.go_on(asked, options, None if harmony else style)
+                elif speaks_harmony(loaded.header):
                     writing.one_pass(asked, options)
                 else:
                     writing.two_stages(asked, options, style)

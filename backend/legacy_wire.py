@@ -11,12 +11,15 @@ from typing import Any, cast
 from backend.base import BackendError, BrokeContract, Interrupted, Option, Options, TooLong
 from backend.statuses import error_in_reply, failure_of
 from backend.wire import Emit, Get, ReplyReader, Whole
-from chat.conversation import Conversation, Role, Turn
+from chat.conversation import Conversation, Role
 from chat.dialects import read_whole
+from chat.estimate import BYTES_PER_TOKEN
 from chat.typed_markers import neutralise
 
 MAX_MESSAGE_CHARS = 8_000
 """Of the whole message, as long as one question may be: nothing longer was ever promised."""
+CONTEXT_WINDOW = MAX_MESSAGE_CHARS // BYTES_PER_TOKEN
+"""The same in tokens, an estimate."""
 
 ASLEEP_OR_WRONG = frozenset({401, 403, 404, 408, 410, 429})
 """The client errors that a GET gets from what is not an endpoint that would take a POST."""
@@ -32,14 +35,20 @@ class LegacyWire:
     honours: frozenset[Option] = frozenset()
     model: str | None = None
     base_model: str | None = None
-    context_window: int | None = None
+    context_window: int | None = CONTEXT_WINDOW
     unreliable = False
 
     def __init__(self, url: str) -> None:
         self.url = url
 
+    def fits(self, conversation: Conversation, room: int) -> bool:
+        # What it takes is told in characters, and these are counted.
+        return len(fold(conversation)) <= room * BYTES_PER_TOKEN
+
     def question(self, conversation: Conversation, options: Options) -> bytes:
         message = fold(conversation)
+        if len(message) > MAX_MESSAGE_CHARS:
+            raise TooLong("The conversation is longer than the endpoint takes.")
         return json.dumps({"message": message}, ensure_ascii=False).encode()
 
     def look(self, get: Get) -> None:
@@ -92,26 +101,10 @@ class LegacyReader:
 
 
 def fold(conversation: Conversation) -> str:
-    """The conversation as one message, with as many of its last turns as there is room for.
-
-    Raises `TooLong` where the question alone has no room.
-    """
-    *before, asked = conversation.turns
-    question = neutralise(asked.text)
-    if len(question) > MAX_MESSAGE_CHARS:
-        raise TooLong("The question is longer than the endpoint takes.")
-    room = MAX_MESSAGE_CHARS - len(question) - len(_BEFORE) - len(_NOW) - 8
-    kept: list[str] = []
-    for turn in reversed(before):
-        line = _line(turn)
-        room -= len(line) + 2
-        if room < 0:
-            break
-        kept.append(line)
-    if not kept:
-        return question
-    return "\n\n".join([_BEFORE, *reversed(kept), _NOW, question])
-
-
-def _line(turn: Turn) -> str:
-    return f"{_WHO[turn.role]}: {neutralise(turn.text)}"
+    """The conversation as one message."""
+    *before, asked = (neutralise(turn.text) for turn in conversation.turns)
+    if not before:
+        return asked
+    who = [_WHO[turn.role] for turn in conversation.turns]
+    lines = [f"{name}: {text}" for name, text in zip(who, before, strict=False)]
+    return "\n\n".join([_BEFORE, *lines, _NOW, asked])

@@ -16,10 +16,12 @@ from backend.base import (
     Interrupted,
     Option,
     Options,
+    Refused,
     TooLong,
 )
 from backend.cancelled import Cancelled
 from backend.checkpoint import adapter_place, model_place
+from backend.fitting import fit
 from backend.gpu import release
 from backend.in_process import InProcess
 from backend.local_loading import LocalLoading, LocalModel
@@ -28,7 +30,7 @@ from backend.watcher import Watcher
 from backend.work import Write
 from chat.conversation import Conversation
 from chat.encoding import encode
-from chat.events import EndReason, Event
+from chat.events import EndReason, Event, Shortened
 from chat.harmony_prompt import prompt
 from settings import Settings
 
@@ -88,11 +90,25 @@ def reply(
     emit: Callable[[Event], None],
     watcher: Watcher,
 ) -> None:
-    """Emit one reply and its `Ended`. Raises `TooLong`, `BrokeContract`, torch's own errors."""
-    ids = encode(prompt(asked, options.effort.value), loaded.vocabulary)
-    budget = min(options.max_new_tokens, loaded.decoder.context - len(ids))
+    """Emit one reply and its `Ended`.
+
+    Raises `TooLong`, `Refused`, `BrokeContract`, torch's own errors.
+    """
+    if asked.begun:
+        raise Refused("The local backend begins its answers itself.")
+    context = loaded.decoder.context
+
+    def ids_of(conversation: Conversation) -> list[int]:
+        return encode(prompt(conversation, options.effort.value), loaded.vocabulary)
+
+    if options.shorten:
+        asked = fit(asked, lambda each: context - len(ids_of(each)) >= options.max_new_tokens)
+    if asked.left_out:
+        emit(Shortened(asked.left_out))
+    ids = ids_of(asked)
+    budget = min(options.max_new_tokens, context - len(ids))
     if budget < MIN_NEW_TOKENS:
-        raise TooLong(f"{len(ids)} tokens leave no room to answer in {loaded.decoder.context}.")
+        raise TooLong(f"{len(ids)} tokens leave no room to answer in {context}.")
     reader, reason = TokenReader(loaded.vocabulary), EndReason.LENGTH
     try:
         for token in loaded.decoder.generate(ids, budget, options, watcher):

@@ -51,6 +51,7 @@ def describe(file: ModelFile, header: Header, adapter: ModelFile | None) -> Back
         unreliable=header.parameters < SMALL,
         base=None if adapter is None else file.name,
         base_revision=file.revision,
+        continues=True,
     )
 
 

@@ -18,6 +18,7 @@ from backend.transport import Answer
 from backend.wire import Emit, Get, ReplyReader, Whole
 from chat.conversation import SYSTEM_PROMPT, Conversation
 from chat.dialects import TextReader, opened_before
+from chat.estimate import prompt_tokens
 from chat.events import EndReason, ReasoningDelta, Usage
 from chat.markers import Markers, Pieces
 from chat.think_tags import ThinkTagsReader
@@ -68,6 +69,9 @@ class OpenAIWire:
     @property
     def unreliable(self) -> bool:
         return self._unreliable
+
+    def fits(self, conversation: Conversation, room: int) -> bool:
+        return prompt_tokens(conversation) <= room
 
     def question(self, conversation: Conversation, options: Options) -> bytes:
         if options.base and self._base_model is None:

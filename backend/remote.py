@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
 from backend.asking import Asking, bar
 from backend.attempts import Attempts, Failure
@@ -19,9 +21,11 @@ from backend.base import (
     Options,
     Refused,
     Status,
+    TooLong,
     TooSlow,
     Unreachable,
 )
+from backend.fitting import fit
 from backend.legacy_wire import LegacyWire
 from backend.openai_wire import OpenAIWire
 from backend.policy import Policy
@@ -30,6 +34,8 @@ from backend.transport import Answer, Line, Transport
 from backend.wake import Sleeping, Wake
 from backend.wire import Wire
 from chat.conversation import Conversation
+from chat.estimate import prompt_tokens
+from chat.events import AnswerDelta, ReasoningDelta, Shortened
 from settings import Settings, SettingsError
 
 DEFAULTS = Options(max_new_tokens=2_048, temperature=1.0)
@@ -77,6 +83,7 @@ class RemoteBackend:
             ),
             unreliable=self._wire.unreliable,
             base=shown_name(self._wire.base_model or "") or None,
+            window_known=self._wire.context_window is not None,
         )
 
     def status(self) -> Status:
@@ -87,12 +94,13 @@ class RemoteBackend:
 
     def stream(self, conversation: Conversation, options: Options) -> EventStream:
         """Raises every kind of `BackendError`."""
+        if conversation.begun:
+            raise Refused("No contract of an endpoint goes on with an answer that was begun.")
         probing = self._attempts.admit()
         try:
             if not self._wake.awake:
                 yield from self._wake.wait()
-            body = self._wire.question(conversation, options.within(self.info))
-            yield from self._asking(body).events()
+            yield from self._asked_shorter(conversation, options.within(self.info))
         except Unreachable as error:
             self._wake.lost(error)
             raise
@@ -102,6 +110,30 @@ class RemoteBackend:
         finally:
             if probing:
                 self._attempts.probed()
+
+    def _asked_shorter(self, conversation: Conversation, options: Options) -> EventStream:
+        """The reply. An endpoint that finds the conversation too long is asked again with half of
+        it, and so on: it has refused, so that no question is answered twice."""
+        info = self.info
+        room = info.room(options) if info.window_known else None
+        while True:
+            if options.shorten and room is not None:
+                conversation = fit(conversation, partial(self._wire.fits, room=room))
+            if conversation.left_out:
+                yield Shortened(conversation.left_out)
+            begun = False
+            try:
+                body = self._wire.question(conversation, options)
+                with closing(self._asking(body).events()) as events:
+                    for event in events:
+                        begun = begun or isinstance(event, ReasoningDelta | AnswerDelta)
+                        yield event
+                return
+            except TooLong:
+                shorter = conversation.shorter()
+                if begun or not options.shorten or shorter is None:
+                    raise
+            room, conversation = prompt_tokens(conversation) // 2, shorter
 
     def close(self) -> None:
         """Ends every stream with `Interrupted`, or `NotReady` where none had begun."""

@@ -15,10 +15,13 @@ from backend.base import (
     Option,
     Options,
     Ready,
+    Refused,
     Status,
 )
+from backend.fitting import fit
 from chat.conversation import Conversation
-from chat.events import Event, Stage, Waiting
+from chat.estimate import prompt_tokens
+from chat.events import Event, Shortened, Stage, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class ScriptedBackend:
         )
         self._lock = threading.Lock()
         self.asked: list[tuple[Conversation, Options]] = []
+        """What reached the script: a conversation that was too long, shortened."""
         self.open = 0
         self.closed_at: list[float] = []
         """A reading of `time.monotonic()` for each stream that was closed or ran out."""
@@ -62,10 +66,17 @@ class ScriptedBackend:
         return self.state
 
     def stream(self, conversation: Conversation, options: Options) -> EventStream:
+        if options.shorten:
+            room = self._info.room(options)
+            conversation = fit(conversation, lambda each: prompt_tokens(each) <= room)
         with self._lock:
             self.asked.append((conversation, options))
             self.open += 1
         try:
+            if conversation.begun and not self._info.continues:
+                raise Refused("This script begins its answers itself.")
+            if conversation.left_out:
+                yield Shortened(conversation.left_out)
             for step in self._script(conversation, options):
                 if isinstance(step, BackendError):
                     raise step

@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from backend.base import MIN_NEW_TOKENS, Effort, Options, TooLong
+from backend.fitting import fit
 from backend.llama import Llama, Pass, Passed, Sampling
-from backend.prompt import write_prompt
+from backend.prompt import Prompt, write_prompt
 from backend.watcher import Watcher
 from chat.conversation import Conversation
-from chat.events import EndReason, Event, ReasoningDelta, Usage
+from chat.events import EndReason, Event, ReasoningDelta, Shortened, Usage
 from chat.harmony import HarmonyReader
+from chat.typed_markers import neutralise
 
 ANALYSIS = "<|channel|>analysis<|message|>"
-FINAL = "<|end|><|start|>assistant<|channel|>final<|message|>"
+ANSWER = "<|channel|>final<|message|>"
+FINAL = f"<|end|><|start|>assistant{ANSWER}"
 STOPS = (
     "<|return|>", "<|call|>", "<|end|>", "<|start|>", "<|channel|>", "<|message|>",
     "<think>", "</think>",
@@ -48,9 +51,11 @@ class Style:
     opening: str
     turn: str = ""
     follow_up: str = ""
+    answer: str = ""
+    """What stands before an answer without notes: one that was begun, and is gone on with."""
 
 
-TRAINED = Style(opening=ANALYSIS, turn=FINAL)
+TRAINED = Style(opening=ANALYSIS, turn=FINAL, answer=ANSWER)
 """For an adapter of this project's recipe: harmony as literal text."""
 PLAIN = Style(
     opening="Let me think about this first.",
@@ -85,14 +90,17 @@ class Writing:
     def two_stages(self, conversation: Conversation, options: Options, style: Style) -> None:
         """Emit the reply and its `Ended`. Raises `TooLong`, `Interrupted`, `Cancelled`."""
         llama = self._llama
-        prompt = write_prompt(llama, conversation, follow_up=style.follow_up)
-        head = prompt.head + llama.tokenise(style.opening, special=False)
-        bridge = prompt.bridge or llama.tokenise(style.turn, special=False)
+        opening = llama.tokenise(style.opening, special=False)
+        turn = llama.tokenise(style.turn, special=False)
+
+        def write(asked: Conversation) -> Prompt:
+            prompt = write_prompt(llama, asked, follow_up=style.follow_up)
+            return Prompt(prompt.head + opening, prompt.bridge or turn)
+
+        prompt = self._fitted(conversation, options, write)
+        head, bridge = prompt.head, prompt.bridge
         budget = self._budget(options, len(head), len(bridge))
-        sampling = Sampling(
-            options.temperature, options.top_p, options.seed,
-            top_k=40, min_p=0.05, repeat_penalty=1.15,
-        )  # fmt: skip
+        sampling = _held(options)
         self._feed(ANALYSIS)
         first = Pass(
             head, self._slot, int(budget * SHARE[options.effort]), STOPS,
@@ -116,11 +124,13 @@ class Writing:
 
     def one_pass(self, conversation: Conversation, options: Options) -> None:
         """The same, for a model that writes harmony's headers itself."""
-        prompt = write_prompt(self._llama, conversation, effort=options.effort.value)
+        effort = options.effort.value
+        prompt = self._fitted(
+            conversation, options, lambda asked: write_prompt(self._llama, asked, effort=effort)
+        )
         budget = self._budget(options, len(prompt.head), 0)
-        sampling = Sampling(options.temperature, options.top_p, options.seed)
         wanted = Pass(
-            prompt.head, self._slot, budget, ("<|return|>",), sampling,
+            prompt.head, self._slot, budget, STOPS[:1], _free(options),
             reuse=options.seed is None, adapted=not options.base,
         )  # fmt: skip
         _, passed = self._stage(wanted)
@@ -128,13 +138,53 @@ class Writing:
         self._reasoning_tokens = len(self._llama.tokenise("".join(self._reasoning), special=False))
         self._end(EndReason.LENGTH if passed.ran_out else EndReason.FINISHED)
 
+    def go_on(self, conversation: Conversation, options: Options, style: Style | None) -> None:
+        """Emit what is new of an answer that was begun, and its `Ended`; `style` None for a model
+        that speaks harmony. Its reasoning is not told again."""
+        llama = self._llama
+        header = llama.tokenise(style.answer if style else ANSWER, special=style is None)
+        begun = header + llama.tokenise(neutralise(conversation.begun), special=False)
+        effort = "" if style else options.effort.value
+
+        def write(asked: Conversation) -> Prompt:
+            return Prompt(write_prompt(llama, asked, effort=effort).head + begun, [])
+
+        prompt = self._fitted(conversation, options, write)
+        budget = self._budget(options, len(prompt.head), 0)
+        sampling = _held(options) if style else _free(options)
+        self._feed(ANSWER)
+        wanted = Pass(
+            prompt.head, self._slot, budget, STOPS if style else STOPS[:1], sampling,
+            reuse=options.seed is None, adapted=not options.base,
+        )  # fmt: skip
+        _, passed = self._stage(wanted, begun=True)
+        self._end(EndReason.LENGTH if passed.ran_out else EndReason.FINISHED)
+
     def interrupt(self) -> None:
         """End a reply that was cancelled from this side."""
         self._end(EndReason.INTERRUPTED)
 
+    def _fitted(
+        self, conversation: Conversation, options: Options, write: Callable[[Conversation], Prompt]
+    ) -> Prompt:
+        """The prompt, of as much of the conversation as leaves a reply its room."""
+        written: dict[Conversation, Prompt] = {}
+
+        def fits(asked: Conversation) -> bool:
+            prompt = written[asked] = write(asked)
+            return self._room(len(prompt.head), len(prompt.bridge)) >= options.max_new_tokens
+
+        asked = fit(conversation, fits) if options.shorten else conversation
+        if asked.left_out:
+            self._emit(Shortened(asked.left_out))
+        return written.get(asked) or write(asked)
+
+    def _room(self, prompt: int, bridge: int) -> int:
+        return self._context - prompt - bridge - SPARE
+
     def _budget(self, options: Options, prompt: int, bridge: int) -> int:
         self._prompt_tokens = prompt
-        budget = min(options.max_new_tokens, self._context - prompt - bridge - SPARE)
+        budget = min(options.max_new_tokens, self._room(prompt, bridge))
         if budget < MIN_NEW_TOKENS:
             raise TooLong(f"{prompt} tokens leave no room to answer in {self._context}.")
         return budget
@@ -151,10 +201,10 @@ class Writing:
         prompt = second.prompt + self._llama.tokenise(text, special=False)
         return self._stage(replace(second, prompt=prompt, max_tokens=room))[1]
 
-    def _stage(self, wanted: Pass) -> tuple[str, Passed]:
-        """The text of one pass, given on as it comes, without the blanks before it."""
+    def _stage(self, wanted: Pass, *, begun: bool = False) -> tuple[str, Passed]:
+        """The text of one pass, given on as it comes; without the blanks before it, unless a text
+        was `begun` that it goes on with."""
         pieces: list[str] = []
-        begun = False
 
         def take(piece: str) -> None:
             nonlocal begun
@@ -177,3 +227,16 @@ class Writing:
         usage = Usage(self._prompt_tokens, self._tokens, self._reasoning_tokens)
         for event in self._reader.finish(reason, usage):
             self._emit(event)
+
+
+def _held(options: Options) -> Sampling:
+    """For a small model: it says less nonsense when held short."""
+    return Sampling(
+        options.temperature, options.top_p, options.seed,
+        top_k=40, min_p=0.05, repeat_penalty=1.15,
+    )  # fmt: skip
+
+
+def _free(options: Options) -> Sampling:
+    """For gpt-oss, which is meant to be sampled as it is."""
+    return Sampling(options.temperature, options.top_p, options.seed)

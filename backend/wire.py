@@ -87,6 +87,10 @@ class Wire(Protocol):
         """Whether the endpoint says that its model is too small to be trusted at all."""
         ...
 
+    def fits(self, conversation: Conversation, room: int) -> bool:
+        """Whether it can be asked in a prompt of `room` tokens; an estimate where nobody counts."""
+        ...
+
     def question(self, conversation: Conversation, options: Options) -> bytes:
         """The body of the POST. Raises `TooLong`, and `Refused` for a base there is none of."""
         ...

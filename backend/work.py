@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from backend.base import TICK, BackendError, EventStream, Interrupted
 from backend.watcher import Watcher
-from chat.events import Ended, Event, Stage, Waiting
+from chat.events import Ended, Event, Shortened, Stage, Waiting
 
 log = logging.getLogger("medicalgpt.model")
 
@@ -81,7 +81,8 @@ class Work:
             self._ended()
 
     def _emit(self, event: Event) -> None:
-        self._read = None
+        if not isinstance(event, Shortened):
+            self._read = None
         self._events.put(event)
 
     def _progress(self, share: float) -> None:

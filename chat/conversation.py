@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import cast
 
@@ -47,6 +47,10 @@ class QuestionTooLong(QuestionError):
         self.limit = limit
 
 
+class AnswerTooLong(QuestionError):
+    """An answer that is to be gone on with, and is longer than all that a model is ever told."""
+
+
 class Role(Enum):
     USER = "user"
     ASSISTANT = "assistant"
@@ -56,6 +60,8 @@ class Role(Enum):
 class Turn:
     role: Role
     text: str
+    joined: tuple[str, ...] = ()
+    """Where it joins several texts of one role, such as questions without an answer: each."""
 
 
 # Letters that are drawn as nothing: no question has these alone.
@@ -80,6 +86,11 @@ class Conversation:
     """Turns that alternate, oldest first, beginning and ending with the user's."""
 
     turns: tuple[Turn, ...]
+    begun: str = ""
+    """What the model wrote of its answer to the last question before it was cut off, to go on from.
+    Empty where it is to begin, and always for a backend whose `info.continues` is false."""
+    left_out: int = 0
+    """How many questions, the oldest, are not in it any more, with what was answered to them."""
 
     def __post_init__(self) -> None:
         roles = [turn.role for turn in self.turns]
@@ -93,26 +104,44 @@ class Conversation:
         return cls((Turn(Role.USER, question(text)),))
 
     @classmethod
-    def from_untrusted(cls, history: object, text: str) -> Conversation:
+    def from_untrusted(cls, history: object, text: str, begun: str = "") -> Conversation:
         """The new question `text` after whatever of `history` may be kept.
 
         `history` is what a browser claims was said: a list of messages with a role, content (a
         string or a list of typed parts) and metadata. Anything else is dropped, the oldest
         turns first where there is too much. A question whose answer was not finished stays,
-        joined with the user's next one. Raises `QuestionError` for the new question only.
+        joined with the user's next one. `begun` is what there is of an answer to go on with.
+        Raises `QuestionError` for the new question and for `begun` only.
         """
-        asked = Turn(Role.USER, question(text))
+        asked, begun = Turn(Role.USER, question(text)), clean(begun).strip()
+        if len(begun) > MAX_HISTORY_CHARS:
+            raise AnswerTooLong
         kept: list[Turn] = []
+        left_out = 0
         room = MAX_HISTORY_CHARS
-        for message in reversed(_messages(history)):
+        messages = reversed(_messages(history))
+        for message in messages:
             turn = _turn(message)
             if turn is None:
                 continue
             room -= len(turn.text)
             if room < 0 or len(kept) >= MAX_TURNS:
+                left_out = sum(map(_asks, [message, *messages]))
                 break
             kept.append(turn)
-        return cls(_alternate([*reversed(kept), asked]))
+        return cls(_alternate([*reversed(kept), asked]), begun, left_out)
+
+    def shorter(self) -> Conversation | None:
+        """The same without its oldest question and what was answered to it; None where it has one
+        question only."""
+        first, *rest = self.turns
+        if len(first.joined) > 1:
+            turns = (_joined(first.role, first.joined[1:]), *rest)
+        elif rest:
+            turns = tuple(rest[1:])
+        else:
+            return None
+        return replace(self, turns=turns, left_out=self.left_out + 1)
 
     @property
     def question(self) -> str:
@@ -148,6 +177,12 @@ def _turn(message: object) -> Turn | None:
             return None
 
 
+def _asks(message: object) -> bool:
+    if not isinstance(message, Mapping):
+        return False
+    return cast("Mapping[object, object]", message).get("role") == "user"
+
+
 def _text(content: object) -> str:
     if isinstance(content, str):
         return content
@@ -168,7 +203,12 @@ def _alternate(turns: list[Turn]) -> tuple[Turn, ...]:
     joined: list[Turn] = []
     for turn in turns:
         if joined and joined[-1].role is turn.role:
-            joined[-1] = Turn(turn.role, joined[-1].text + "\n\n" + turn.text)
+            before = joined[-1]
+            joined[-1] = _joined(turn.role, (*(before.joined or (before.text,)), turn.text))
         elif joined or turn.role is Role.USER:
             joined.append(turn)
     return tuple(joined)
+
+
+def _joined(role: Role, texts: tuple[str, ...]) -> Turn:
+    return Turn(role, "\n\n".join(texts), texts if len(texts) > 1 else ())

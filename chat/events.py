@@ -55,6 +55,17 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortened:
+    """The conversation has no room in the model, and its beginning is left out of the prompt.
+
+    Comes before any text. Where it comes twice, more had to go, and the later one holds.
+    """
+
+    questions: int
+    """How many in all, the oldest, are left out with what was answered to them."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReasoningDelta:
     """More of the reasoning trace (harmony's `analysis` channel). Never an answer."""
 
@@ -76,4 +87,4 @@ class Ended:
     usage: Usage = Usage()
 
 
-Event = Waiting | ReasoningDelta | AnswerDelta | Ended
+Event = Waiting | Shortened | ReasoningDelta | AnswerDelta | Ended

@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
-from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Usage, Waiting
+from chat.events import (
+    AnswerDelta,
+    Ended,
+    EndReason,
+    Event,
+    ReasoningDelta,
+    Shortened,
+    Usage,
+    Waiting,
+)
 
 NOTHING_COUNTED = Usage()
 
@@ -37,8 +46,17 @@ class Reply:
     ended_at: float | None = None
     end: EndReason | None = None
     usage: Usage = NOTHING_COUNTED
+    left_out: int = 0
+    """Questions, the oldest of the conversation, that the model was not given to read."""
+    begun: int = 0
+    """Characters of the answer that were there before: this reply goes on with it."""
     withheld_chars: int = 0
     """Characters that were written and taken back; they cost what others cost."""
+
+    @classmethod
+    def going_on(cls, started: float, answer: str) -> Reply:
+        """One that goes on with `answer`, which was cut off."""
+        return cls(started, answer=answer, begun=len(answer))
 
     def apply(self, event: Event, now: float) -> Reply:
         """The reply after `event`, seen at `now`. Events after the end change nothing."""
@@ -47,6 +65,8 @@ class Reply:
         match event:
             case Waiting():
                 return replace(self, waiting=event)
+            case Shortened(questions):
+                return replace(self, left_out=questions)
             case ReasoningDelta(text):
                 return replace(
                     self,

@@ -13,7 +13,16 @@ import time
 from typing import Any, assert_never
 
 from backend.base import BackendInfo
-from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Usage, Waiting
+from chat.events import (
+    AnswerDelta,
+    Ended,
+    EndReason,
+    Event,
+    ReasoningDelta,
+    Shortened,
+    Usage,
+    Waiting,
+)
 from chat.reply import Reply
 from endpoint.refusal import Refusal
 from safety.watch import WITHHELD
@@ -43,7 +52,7 @@ class Chunks:
     def told(self, event: Event) -> bytes:
         """The chunks of one event, none or more."""
         match event:
-            case Waiting():
+            case Waiting() | Shortened():
                 return b""
             case ReasoningDelta(text):
                 return self._chunk({"reasoning": text, "reasoning_content": text})

@@ -6,17 +6,38 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from backend.base import Asleep, Backend, BackendError, Failed, Options, Ready, Waking
+from backend.base import (
+    Asleep,
+    Backend,
+    BackendError,
+    Failed,
+    Options,
+    Ready,
+    Refused,
+    TooLong,
+    Waking,
+)
 from backend.embedded import EmbeddedBackend
 from backend.local import LocalBackend
 from backend.remote import RemoteBackend
 from backend.scripted import Pause, ScriptedBackend, Step
-from chat.conversation import Conversation
-from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Waiting
+from chat.conversation import Conversation, Role, Turn
+from chat.estimate import prompt_tokens
+from chat.events import (
+    AnswerDelta,
+    Ended,
+    EndReason,
+    Event,
+    ReasoningDelta,
+    Shortened,
+    Stage,
+    Waiting,
+)
 from settings import Settings
 from tests import behaviours as do
 from tests.conftest import wait_until
@@ -28,6 +49,11 @@ SHORT = Options(max_new_tokens=96, temperature=0.3, seed=1)
 
 def script(conversation: Conversation, options: Options) -> Iterator[Step]:
     yield Pause(0.6, Stage.READING)
+    if prompt_tokens(conversation) > 8_192:
+        yield TooLong("more than the context")
+    if conversation.begun:
+        yield from (AnswerDelta(" and drink."), Ended(EndReason.FINISHED))
+        return
     for word in ("Weigh ", "it ", "well."):
         yield ReasoningDelta(word)
     yield Pause(0.6)
@@ -40,6 +66,13 @@ def pause(exchange: Exchange) -> None:
     exchange.stall(0.6)
 
 
+_too_long = do.status(400, {"error": {"code": "context_length_exceeded"}})
+
+
+def _short(exchange: Exchange) -> bool:
+    return len(exchange.request.body) < 40_000
+
+
 def workers() -> set[str]:
     """The threads that have a name, as those of backends do and those of test servers do not."""
     return {each.name for each in threading.enumerate() if not each.name.startswith("Thread-")}
@@ -49,7 +82,8 @@ def workers() -> set[str]:
 def endpoint() -> Iterator[FaultServer]:
     """One that says what `script` does."""
     with FaultServer() as server:
-        server.behave(do.stream(pause, do.THINKS, do.THINKS, pause, *do.SAYS, do.STOP, do.DONE))
+        says = do.stream(pause, do.THINKS, do.THINKS, pause, *do.SAYS, do.STOP, do.DONE)
+        server.behave(lambda exchange: says(exchange) if _short(exchange) else _too_long(exchange))
         yield server
 
 
@@ -139,6 +173,52 @@ def test_two_threads_may_ask_at_once(backend: Backend) -> None:
 def test_options_out_of_bounds_are_clamped_and_never_refused(backend: Backend) -> None:
     wild = Options(max_new_tokens=-1, temperature=99.0, top_p=-1.0, seed=-1)
     assert isinstance(list(backend.stream(ASKED, wild))[-1], Ended)
+
+
+QUESTIONS = 12
+LONG = "A cough for three weeks, and a fever. " * 100
+
+
+def conversation(*texts: str) -> Conversation:
+    roles = (Role.USER, Role.ASSISTANT)
+    return Conversation(tuple(Turn(roles[n % 2], text) for n, text in enumerate(texts)))
+
+
+def test_of_a_conversation_without_room_the_oldest_questions_leave_and_it_says_how_many(
+    backend: Backend,
+) -> None:
+    asked = conversation(*[LONG] * (2 * QUESTIONS), "What is asthma?")
+    events = list(backend.stream(asked, replace(SHORT, shorten=True)))
+    kinds = [type(event) for event in events if not isinstance(event, Waiting)]
+    left_out = [event.questions for event in events if isinstance(event, Shortened)]
+    assert left_out
+    assert kinds[: len(left_out)] == [Shortened] * len(left_out)
+    assert 0 < left_out[-1] <= QUESTIONS
+    assert isinstance(events[-1], Ended)
+
+
+def test_a_conversation_is_never_shortened_unasked(backend: Backend) -> None:
+    with pytest.raises(TooLong):
+        list(backend.stream(conversation(*[LONG] * (2 * QUESTIONS), "What is asthma?"), SHORT))
+
+
+def test_a_question_that_has_no_room_alone_is_refused(backend: Backend) -> None:
+    with pytest.raises(TooLong):
+        list(backend.stream(conversation(LONG * 12), replace(SHORT, shorten=True)))
+
+
+def test_an_answer_that_was_begun_is_gone_on_with_or_refused(backend: Backend) -> None:
+    asked = replace(ASKED, begun="Asthma is a disease of the airways, which")
+    if not backend.info.continues:
+        with pytest.raises(Refused):
+            list(backend.stream(asked, SHORT))
+        return
+    events = list(backend.stream(asked, SHORT))
+    text = "".join(event.text for event in events if isinstance(event, AnswerDelta))
+    assert text
+    assert not any(isinstance(event, ReasoningDelta) for event in events)
+    assert "airways, which" not in text
+    assert isinstance(events[-1], Ended)
 
 
 def test_status_and_info_answer_at_once_in_every_state(backend: Backend) -> None:

@@ -6,10 +6,12 @@ import json
 import random
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 
 import pytest
 
 from backend.base import Options, TooLong
+from backend.fitting import fit
 from backend.legacy_wire import MAX_MESSAGE_CHARS, LegacyWire, fold
 from backend.statuses import retry_after, says_too_long
 from chat.conversation import Conversation, Role, Turn
@@ -32,24 +34,26 @@ def test_what_was_said_before_stands_before_the_question_in_order() -> None:
     assert message.endswith("And its cure?")
 
 
-def test_the_oldest_turns_leave_where_there_is_no_room() -> None:
-    message = fold(conversation("old " * 1_000, "older " * 900, "Recent?", "Yes.", "And now?"))
-    assert len(message) <= MAX_MESSAGE_CHARS
-    assert "old old" not in message
-    assert "Question: Recent?" in message
-
-
-def test_no_conversation_makes_a_message_longer_than_its_limit() -> None:
+def test_the_room_that_it_tells_is_what_it_takes() -> None:
     draw = random.Random(3)  # noqa: S311
+    wire = LegacyWire("http://127.0.0.1/x")
+    assert wire.context_window is not None
     for _ in range(200):
         sizes = [draw.randint(1, 4_000) for _ in range(2 * draw.randint(0, 9) + 1)]
-        assert len(fold(conversation(*("x" * size for size in sizes)))) <= MAX_MESSAGE_CHARS
+        asked = fit(
+            conversation(*("x" * size for size in sizes)),
+            partial(wire.fits, room=wire.context_window),
+        )
+        wire.question(asked, Options())
+        assert asked.left_out == 0 or len(fold(asked)) <= MAX_MESSAGE_CHARS
 
 
-def test_a_question_without_room_is_refused_and_never_cut() -> None:
-    fold(conversation("x" * MAX_MESSAGE_CHARS))
-    with pytest.raises(TooLong):
-        fold(conversation("x" * (MAX_MESSAGE_CHARS + 1)))
+def test_more_than_it_takes_is_refused_and_never_cut() -> None:
+    wire = LegacyWire("http://127.0.0.1/x")
+    wire.question(conversation("x" * MAX_MESSAGE_CHARS), Options())
+    for texts in (["x" * (MAX_MESSAGE_CHARS + 1)], ["x" * 4_000, "y" * 4_000, "z"]):
+        with pytest.raises(TooLong):
+            wire.question(conversation(*texts), Options())
 
 
 def test_what_people_typed_is_harmless_in_every_turn() -> None:

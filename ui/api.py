@@ -68,7 +68,7 @@ class Api:
             yield fields.unasked(info, finding, before, words.cannot_ask(fault))
             return
         try:
-            [run] = await self._asking.start(asked, wanted, request)
+            [run] = (await self._asking.start(asked, wanted, request)).runs
         except NotAsked as instead:
             yield self._instead(instead, finding, before)
             return

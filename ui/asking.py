@@ -15,13 +15,16 @@ from typing import Any, cast
 import gradio as gr
 
 from backend.base import Backend, Busy, Effort, Options
+from chat import estimate
 from chat.conversation import Conversation, QuestionError
 from safety.finding import Finding
-from ui import alarm, panels, words
+from ui import alarm, asked, panels, words
+from ui.asked import Asked
 from ui.limits import NotNow
 from ui.panels import Message
 from ui.run import Run
 from ui.runs import Runs
+from ui.terms import Terms
 
 log = logging.getLogger("medicalgpt.run")
 
@@ -52,7 +55,21 @@ class Wanted:
     def options(self) -> Options:
         """Raises `ValueError` and `OverflowError` for what is no setting."""
         effort, length = Effort(self.effort), int(self.length)
-        return Options(effort=effort, max_new_tokens=length, temperature=float(self.temperature))
+        return Options(
+            effort=effort,
+            max_new_tokens=length,
+            temperature=float(self.temperature),
+            shorten=True,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a question set off. `above` is what stays above the replies."""
+
+    runs: list[Run]
+    above: list[Message]
+    terms: Terms
 
 
 class Asking:
@@ -77,42 +94,52 @@ class Asking:
 
     async def start(
         self, history: list[Message], wanted: Wanted, request: gr.Request, *, both: bool = False
-    ) -> list[Run]:
-        """A run for the question that `history` ends with. Raises `NotAsked`.
+    ) -> Started:
+        """The runs for what `history` asks. Raises `NotAsked`.
 
         With `both` there are two, of the model with its adapter and without, each of which is told
         the question alone.
         """
-        if not history or history[-1]["role"] != "user" or self.busy(request):
+        posed = asked.read(history)
+        if posed is None or self.busy(request):
             raise NotAsked(KEEP)
-        asked = history[-1]["content"][0]["text"]
         try:
-            before = [] if both else panels.said(history[:-1])
-            conversation = await asyncio.to_thread(Conversation.from_untrusted, before, asked)
-            finding = await look(history[:-1], asked)
-            # The page's own acts have put it there already; whoever posts to this one has not.
-            if replied := self.fixed(finding, history):
-                raise NotAsked(replied)
-            self._runs.counted.found(finding)
-            options = wanted.options().within(self._backend.info)
-            return self._runs.start(
-                _visitor(request),
-                *(
-                    partial(self._backend.stream, conversation, replace(options, base=base))
-                    for base in ((False, True) if both else (False,))
-                ),
-                rules=finding.rules,
-                key=_key(request),
-            )
+            return await self._started(posed, wanted, request, both=both)
         except QuestionError as fault:
-            raise NotAsked([*history, panels.refused(words.cannot_ask(fault))], fault) from None
+            raise NotAsked(_instead(posed, history, words.cannot_ask(fault)), fault) from None
         except (NotNow, Busy) as refusal:
             if self.busy(request):  # a second click, come while the first question was being read
                 raise NotAsked(KEEP) from None
-            sentence = words.refusal(refusal)
-            raise NotAsked([*history, panels.refused(sentence, again=True)], refusal) from None
+            instead = _instead(posed, history, words.refusal(refusal), again=True)
+            raise NotAsked(instead, refusal) from None
         except (ValueError, OverflowError) as fault:
-            raise NotAsked([*history, panels.refused(words.BAD_REQUEST)], fault) from None
+            raise NotAsked(_instead(posed, history, words.BAD_REQUEST), fault) from None
+
+    async def _started(
+        self, posed: Asked, wanted: Wanted, request: gr.Request, *, both: bool
+    ) -> Started:
+        before = [] if both else panels.said(posed.before)
+        conversation = await asyncio.to_thread(
+            Conversation.from_untrusted, before, posed.question, posed.begun
+        )
+        finding = await look(posed.before, posed.question)
+        # The page's own acts have put it there already; whoever posts to this one has not.
+        if replied := self.fixed(finding, posed.so_far):
+            raise NotAsked(replied)
+        self._runs.counted.found(finding)
+        options = wanted.options().within(self._backend.info)
+        runs = self._runs.start(
+            _visitor(request),
+            *(
+                partial(self._backend.stream, conversation, replace(options, base=base))
+                for base in ((False, True) if both else (False,))
+            ),
+            rules=finding.rules,
+            key=_key(request),
+            begun=conversation.begun,
+        )
+        read = None if both else estimate.prompt_tokens(conversation)
+        return Started(runs, posed.above, Terms(options, read))
 
     async def stop(self, request: gr.Request) -> None:
         """End what this open page asked. The page shows the end by itself."""
@@ -134,6 +161,15 @@ def banners(finding: Finding) -> tuple[Any, Any]:
     """The two notices as outputs: what was not found takes nothing away that stands there."""
     emergency, crisis = alarm.banners(finding)
     return emergency or KEEP, crisis or KEEP
+
+
+def _instead(
+    posed: Asked, history: list[Message], sentence: str, again: bool = False
+) -> list[Message]:
+    """The conversation with why no model is asked; an answer that was cut keeps its mark."""
+    if not posed.begun:
+        return [*history, panels.refused(sentence, again)]
+    return [*history[:-1], panels.refused(sentence, again, begun=True)]
 
 
 def _key(request: gr.Request) -> str:

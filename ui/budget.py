@@ -54,5 +54,5 @@ def tokens_of(reply: Reply) -> int:
     """What the source counted, else an estimate from the length of the text."""
     if reply.usage.completion_tokens is not None:
         return reply.usage.completion_tokens
-    written = len(reply.reasoning) + len(reply.answer) + reply.withheld_chars
+    written = len(reply.reasoning) + len(reply.answer) + reply.withheld_chars - reply.begun
     return -(-written // CHARS_PER_TOKEN)

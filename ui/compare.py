@@ -22,7 +22,7 @@ from backend.base import Backend, BackendInfo
 from chat.conversation import QuestionError
 from chat.conversation import question as checked
 from settings import Settings
-from ui import asking, frame, panels, words
+from ui import asking, choices, frame, panels, words
 from ui.asking import KEEP, Asking, NotAsked, Wanted
 from ui.run import snapshots
 from ui.runs import Runs
@@ -72,13 +72,13 @@ class Compare:
     ) -> tuple[Any, Any, Any, Any, Any, Any]:
         """The buttons under a reply: ask both again, again with more room, or something else."""
         history = panels.history(shown)
-        if picked.value == panels.OTHER or not history:
+        if picked.value == choices.OTHER or not history:
             return [], [], [], KEEP, "", ""
         question = history[0]
         finding = await asking.look(history, question["content"][0]["text"])
         asked = (self.asking.fixed(finding, [*history, question]) or [question])[-2:]
         more = min(2 * length, self._backend.info.max_new_tokens)
-        length = more if picked.value == panels.RETRY_WITH_MORE else KEEP
+        length = more if picked.value == choices.RETRY_WITH_MORE else KEEP
         return asked, [], [], length, *asking.banners(finding)
 
     async def compare(
@@ -90,16 +90,17 @@ class Compare:
             if alone := words.alone(self._backend.info, self._backend.status()):
                 raise NotAsked([*history, panels.refused(alone)])
             infos = _both(self._backend.info)
-            runs = await self.asking.start(history, wanted, request, both=True)
+            started = await self.asking.start(history, wanted, request, both=True)
         except NotAsked as instead:
             yield (KEEP, KEEP, KEEP) if instead.shown is KEEP else (instead.shown, [], [])
             return
+        runs = started.runs
         try:
             async with aclosing(snapshots(*runs)) as seen:
                 async for pair in seen:
                     now = time.monotonic()
                     adapted, plain = (
-                        panels.turn(snapshot, now, info, self._show_reasoning)
+                        panels.turn(snapshot, now, info, self._show_reasoning, started.terms)
                         for snapshot, info in zip(pair, infos, strict=True)
                     )
                     yield history, adapted, plain

@@ -28,7 +28,8 @@
   // Each of the two gets the conversation as it is, and looks at its last message: an act that
   // asked nothing begins nothing, and ends no answer that is still being written.
   function begun(shown) {
-    if (shown.at(-1)?.role !== "user") return supported(shown);
+    const last = shown.at(-1);
+    if (last?.role !== "user" && last?.metadata?.id !== "going") return supported(shown);
     write(true);
     announce(words.thinking);
     tell("");

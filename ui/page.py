@@ -19,7 +19,7 @@ from backend.base import Backend
 from chat.conversation import QuestionError
 from chat.conversation import question as checked
 from settings import Settings
-from ui import asking, frame, panels, words
+from ui import asked, asking, choices, frame, panels, words
 from ui.asking import KEEP, Asking, NotAsked, Wanted
 from ui.limits import QUEUE
 from ui.panels import Message
@@ -27,8 +27,13 @@ from ui.run import snapshots
 from ui.runs import Runs
 
 HERE = Path(__file__).parent
-BEGUN = "(shown) => window.medicalgpt.begun(shown)"
-SETTLED = "(shown) => window.medicalgpt.settled(shown)"
+SCRIPTS = ("page.js", "keeping.js", "alternatives.js", "filled.js")
+BEGUN = "(shown) => (window.medicalgpt.alternatives.begun(shown), window.medicalgpt.begun(shown))"
+SETTLED = (
+    "(shown) => (window.medicalgpt.alternatives.settled(shown), window.medicalgpt.settled(shown))"
+)
+BEFORE = "(...inputs) => window.medicalgpt.alternatives.before(...inputs)"
+EDITED = "(...inputs) => window.medicalgpt.alternatives.edited(...inputs)"
 STOPPED = "() => window.medicalgpt.stopped()"
 KEEP_TURN = "(shown) => window.medicalgpt.keep(shown)"
 Asked = tuple[list[Message], Any, Any]
@@ -71,35 +76,51 @@ class Page:
         return await self._again(_up_to_question(panels.history(shown), _index(picked.index)))
 
     async def choose(
-        self, shown: object, length: float, picked: gr.SelectData
-    ) -> tuple[list[Message], Any, Any, Any]:
-        """The buttons under a reply: ask again, again with more room, or something else."""
-        if picked.value == panels.OTHER:
-            return [], KEEP, "", ""
-        history = _up_to_question(panels.history(shown), _index(picked.index))
-        asked, *banners = await self._again(history)
-        if picked.value != panels.RETRY_WITH_MORE:
-            return asked, KEEP, *banners
-        return asked, min(2 * length, self._backend.info.max_new_tokens), *banners
+        self, shown: object, length: float, effort: str, picked: gr.SelectData
+    ) -> tuple[list[Message], Any, str, Any, Any]:
+        """The buttons under a reply: ask again, with more room or another effort; have it gone on
+        with; or something else. The effort is for this one reply, and not a setting."""
+        if picked.value == choices.OTHER:
+            return [], KEEP, effort, "", ""
+        # They are always those of the last reply; the index counts the buttons.
+        history = panels.history(shown)
+        going_on = picked.value == choices.CONTINUE
+        history = asked.to_go_on(history) if going_on else _up_to_question(history, len(history))
+        shown_now, *banners = await self._again(history)
+        more = min(2 * length, self._backend.info.max_new_tokens)
+        length = more if picked.value == choices.RETRY_WITH_MORE else KEEP
+        return shown_now, length, choices.effort_of(picked.value) or effort, *banners
 
-    async def edit(self, shown: object, edited: gr.EditData) -> tuple[Any, Any, Any, Any]:
-        """Ask the edited question in the place of the old one; what came after it goes."""
+    async def edit(
+        self, shown: object, typed: str, edited: gr.EditData, request: gr.Request
+    ) -> tuple[Any, Any, Any, Any, Any]:
+        """Ask the edited question in the place of the old one; what came after it goes.
+
+        With a fault the old question stands there again, and the new text is in the box, unless
+        there is something in it.
+        """
         history, index, text = panels.history(shown), _index(edited.index), str(edited.value)
         finding = await asking.look(history[:index], text)
         banners = asking.banners(finding)
+        kept = text if text.strip() and not typed.strip() else KEEP
+        if self.asking.busy(request):
+            # The running answer brings the old question back.
+            return KEEP, kept, frame.notice(words.STILL_ANSWERING), *banners
         try:
             question = panels.question(checked(text))
         except QuestionError as fault:
-            return history, frame.notice(words.cannot_ask(fault)), *banners
+            history[index : index + 1] = [panels.question(str(edited.previous_value))]
+            return history, kept, frame.notice(words.cannot_ask(fault)), *banners
         history = [*history[:index], question]
-        return self.asking.fixed(finding, history) or history, frame.notice(""), *banners
+        return self.asking.fixed(finding, history) or history, KEEP, frame.notice(""), *banners
 
     async def _again(self, history: list[Message]) -> Asked:
-        """`history`, which ends with a question, with what a red flag anywhere in it calls for."""
-        if not history or history[-1]["role"] != "user":
+        """`history`, which asks something, with what a red flag anywhere in it calls for."""
+        posed = asked.read(history)
+        if posed is None:
             return history, KEEP, KEEP
-        finding = await asking.look(history[:-1], history[-1]["content"][0]["text"])
-        return self.asking.fixed(finding, history) or history, *asking.banners(finding)
+        finding = await asking.look(posed.before, posed.question)
+        return self.asking.fixed(finding, posed.so_far) or history, *asking.banners(finding)
 
     async def answer(
         self, shown: object, effort: str, length: float, temperature: float, request: gr.Request
@@ -107,17 +128,17 @@ class Page:
         """Answer the last question in the conversation, as a growing conversation."""
         history, wanted = panels.history(shown), Wanted(effort, length, temperature)
         try:
-            [run] = await self.asking.start(history, wanted, request)
+            started = await self.asking.start(history, wanted, request)
         except NotAsked as instead:
             yield instead.shown  # a generator that says nothing would empty the conversation
             return
+        [run] = started.runs
         try:
             async with aclosing(snapshots(run)) as seen:
                 async for [snapshot] in seen:
-                    turn = panels.turn(
-                        snapshot, time.monotonic(), self._backend.info, self._show_reasoning
-                    )
-                    yield [*history, *turn]
+                    now, info = time.monotonic(), self._backend.info
+                    turn = panels.turn(snapshot, now, info, self._show_reasoning, started.terms)
+                    yield [*started.above, *turn]
         finally:
             # The tab was closed, or the reply has ended and there is nothing to cancel.
             run.cancel()
@@ -139,16 +160,18 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         frame.masthead(backend)
         chat = _transcript()
         notice = frame.told()
+        gr.HTML('<p id="filled"></p>', elem_id="fill", padding=False)
         box, send, stop = frame.composer()
         with gr.Row(elem_id="tools"):
             with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
                 effort, length, temperature = frame.controls(info)
                 keep, delete = _keeping()
                 gr.HTML(f"<p>{escape(why)}</p>{_COMPARE}", elem_id="why", padding=False)
+                once = gr.Textbox(visible=False)
             new = gr.Button(words.NEW, size="sm", elem_id="new", scale=0)
         frame.disclaimer()
 
-        def answered(event: Any) -> None:
+        def answered(event: Any, effort: gr.Component = effort) -> None:
             """After `event` put a question at the end of the conversation, answer it."""
             event.then(None, [chat], js=BEGUN).then(
                 page.answer,
@@ -165,16 +188,26 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         typed = [box.submit, send.click]
         answered(gr.on(typed, page.begin, [box, chat], [chat, box, notice, *alarms], **now))
         answered(chat.example_select(page.example, [chat], [chat, *alarms], **now))
-        answered(chat.retry(page.retry, [chat], [chat, *alarms], **now))
-        answered(chat.option_select(page.choose, [chat, length], [chat, length, *alarms], **now))
-        answered(chat.edit(page.edit, [chat], [chat, notice, *alarms], **now))
+        answered(chat.retry(page.retry, [chat], [chat, *alarms], js=BEFORE, **now))
+        inputs, outputs = [chat, length, effort], [chat, length, once, *alarms]
+        chosen = chat.option_select(page.choose, inputs, outputs, js=BEFORE, **now)
+        answered(chosen, once)
+        edit = [chat, box], [chat, box, notice, *alarms]
+        answered(chat.edit(page.edit, *edit, js=EDITED, **now))
+        # Which of several replies to one question is shown is the browser's alone to say.
+        other = gr.Button(elem_id="other-reply")
+        switch = "(shown) => window.medicalgpt.alternatives.switched(shown)"
+        other.click(None, [chat], [chat], js=switch).then(None, [chat], js=KEEP_TURN)
         stop.click(page.asking.stop, None, None, **now).then(None, js=STOPPED)
         # A model that is loaded may allow more than could be known of it when the page was built.
         demo.load(page.opened, None, [effort, length, temperature], **now)
         afresh = [chat, box, notice, *alarms]
         renewed = new.click(lambda: ([], "", frame.notice(""), "", ""), None, afresh, **now)
         # In the browser alone: what is kept is never sent for keeping's sake.
-        renewed.then(None, js="() => window.medicalgpt.renewed()")
+        renewed.then(
+            None,
+            js="() => (window.medicalgpt.alternatives.clear(), window.medicalgpt.renewed())",
+        )
         demo.load(None, None, [chat, keep], js="() => window.medicalgpt.restored()")
         switched = "(on, shown) => window.medicalgpt.switched(on, shown)"
         keep.input(None, [keep, chat], [keep], js=switched)
@@ -185,7 +218,7 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
 def mount_options(feedback: bool = False) -> dict[str, Any]:
     """The looks, as keyword arguments of `gradio.mount_gradio_app`. `feedback`: with thumbs."""
     said = json.dumps(words.SAID_BY_SCRIPT).replace("<", "\\u003c")
-    scripts = ("page.js", "keeping.js", *(["feedback.js"] if feedback else []))
+    scripts = (*SCRIPTS, *(["feedback.js"] if feedback else []))
     script = "".join((HERE / name).read_text("utf-8") for name in scripts)
     # Not Gradio's `css`: that is confined to the inside of its container, and the class that
     # tells whether an answer is being written is on the body.

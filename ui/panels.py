@@ -11,27 +11,33 @@ from collections.abc import Mapping
 from html import escape
 from typing import NotRequired, TypedDict, cast
 
-from backend.base import BackendInfo, Status, TooLong
+from backend.base import BackendInfo, Option, Options, Status, TooLong
 from chat.conversation import ANSWER
 from chat.events import EndReason, Stage
 from chat.reply import Phase
 from safety.links import without_marks
 from safety.markdown import inert
 from ui import words
+from ui.choices import AGAIN, GO_ON, OTHER, Choice, choices
 from ui.run import Snapshot
+from ui.terms import Terms, filled
 
 QUESTION = "question"
 ANALYSIS = "analysis"
 PARTIAL = "partial"
 FOOT = "foot"
+GOING = "going"
+"""The foot of an answer that is about to be gone on with."""
 
 MAX_MESSAGES = 400
 """More than this many are not worth showing again; a turn has up to four."""
 
-RETRY = "again"
-RETRY_WITH_MORE = "more"
-OTHER = "other"
-"""The choice of a new conversation."""
+FILLED = 0.6
+"""Share of what a model can read, from which on the page tells how much a conversation fills."""
+
+
+ALONE = Terms(Options())
+"""For a reply that nothing follows."""
 
 
 class Part(TypedDict):
@@ -50,11 +56,6 @@ class Mark(TypedDict):
     status: NotRequired[str]
 
 
-class Choice(TypedDict):
-    value: str
-    label: str
-
-
 class Message(TypedDict):
     role: str
     content: list[Part]
@@ -67,10 +68,19 @@ def question(text: str) -> Message:
     return _message("user", inert(text), {"id": QUESTION})
 
 
-def refused(sentence: str, again: bool = False) -> Message:
-    """The foot under a question that was never asked of the model."""
-    choices: list[Choice] = [{"value": RETRY, "label": words.AGAIN}] if again else []
-    return _foot_of("failed", [_note("failed", sentence)], choices)
+def refused(sentence: str, again: bool = False, begun: bool = False) -> Message:
+    """The foot under a question that was never asked of the model, or under an answer that was
+    `begun` and not gone on with."""
+    lines = [_note("cut", words.INCOMPLETE)] if begun else []
+    lines.append(_note("failed", sentence))
+    return _foot_of("failed", lines, [GO_ON if begun else AGAIN] if again or begun else [])
+
+
+def going_on(sentence: str) -> Message:
+    """The foot of an answer that is about to be gone on with: until it is, it is cut off."""
+    foot = _foot_of("going", [_note("cut", sentence)], [])
+    foot["metadata"] = {"id": GOING}
+    return foot
 
 
 def fixed(kind: str, text: str, other: str) -> Message:
@@ -84,7 +94,11 @@ def fixed(kind: str, text: str, other: str) -> Message:
 
 
 def turn(
-    snapshot: Snapshot, now: float, info: BackendInfo, show_reasoning: str = "open"
+    snapshot: Snapshot,
+    now: float,
+    info: BackendInfo,
+    show_reasoning: str = "open",
+    terms: Terms = ALONE,
 ) -> list[Message]:
     """What stands under the question at `now`, a reading of the reply's own clock in seconds.
 
@@ -92,14 +106,14 @@ def turn(
     """
     reply, screened = snapshot.reply, snapshot.screened
     messages: list[Message] = []
-    if reply.phase is not Phase.ENDED or reply.reasoning:
+    if reply.reasoning or not (reply.phase is Phase.ENDED or reply.begun):
         messages.append(_reasoning(snapshot, now, show_reasoning))
     if screened.answer:
         messages.append(_message("assistant", screened.answer, {"id": _answer_mark(snapshot)}))
     if reply.phase is Phase.ENDED:
-        messages.append(_foot(snapshot, info))
-    elif screened.caution:
-        messages.append(_foot_of("going", [_caution()], []))
+        messages.append(_foot(snapshot, info, terms))
+    elif lines := _going(snapshot, now):
+        messages.append(_foot_of("going", lines, []))
     return messages
 
 
@@ -186,23 +200,55 @@ def _reasoning(snapshot: Snapshot, now: float, show: str) -> Message:
     return _message("assistant", text, mark)
 
 
-def _foot(snapshot: Snapshot, info: BackendInfo) -> Message:
+def _going(snapshot: Snapshot, now: float) -> list[str]:
+    """What there is to say of a reply while it is written."""
+    reply, lines = snapshot.reply, list[str]()
+    if reply.begun and reply.phase is Phase.WAITING:
+        lines.append(_line("figures", words.waiting(reply.waiting, now - reply.started)))
+    if reply.left_out:
+        lines.append(_line("left-out", words.left_out(reply.left_out)))
+    if snapshot.screened.caution:
+        lines.append(_caution())
+    return lines
+
+
+def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> Message:
     reply = snapshot.reply
-    kind, sentence, choices = _ending(snapshot)
+    kind, sentence = _ending(snapshot)
     lines: list[str] = []
     if sentence:
         lines.append(_note(kind, sentence))
+    if reply.left_out:
+        lines.append(_line("left-out", words.left_out(reply.left_out)))
     if snapshot.screened.caution:
         lines.append(_caution())
     if reply.answer and info.unreliable:
         lines.append(f'<div class="caveat">{escape(words.unreliable(info))}</div>')
+    if not terms.alone and Option.EFFORT in info.honours:
+        lines.append(_line("effort", words.OF_EFFORT[terms.options.effort]))
     tokens = reply.usage.completion_tokens
     seconds = None if reply.ended_at is None else reply.ended_at - reply.started
     figures = words.figures(reply.time_to_first_token, reply.tokens_per_second, tokens, seconds)
-    lines.append(f'<div class="figures">{escape(figures)}</div>')
+    lines.append(_line("figures", figures))
     if kind == "finished":
         lines.append('<div class="feedback"></div>')  # filled by `feedback.js`, where it is there
-    return _foot_of(kind, lines, choices)
+    if sentence := _filled(snapshot, info, terms):
+        lines.append(_line("filled", sentence))
+    return _foot_of(kind, lines, choices(snapshot, info, terms))
+
+
+def _filled(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> str:
+    """How much of what the model can read the conversation fills, where that is worth saying."""
+    taken = filled(snapshot.reply, info, terms)
+    if snapshot.reply.left_out:
+        return words.read_from(snapshot.reply.left_out + 1)
+    if taken is None or taken.share < FILLED:
+        return ""
+    return words.filled(taken.share, taken.counted)
+
+
+def _line(name: str, sentence: str) -> str:
+    return f'<div class="{name}">{escape(sentence)}</div>'
 
 
 def _note(kind: str, sentence: str) -> str:
@@ -227,34 +273,33 @@ def _foot_of(kind: str, lines: list[str], choices: list[Choice]) -> Message:
     return foot
 
 
-def _ending(snapshot: Snapshot) -> tuple[str, str, list[Choice]]:
-    """How the reply ended: a kind for its looks, the sentence, and what can be done in a click."""
+def _ending(snapshot: Snapshot) -> tuple[str, str]:
+    """How the reply ended: a kind for its looks, and the sentence."""
     reply, error, ref = snapshot.reply, snapshot.error, snapshot.ref
-    again: list[Choice] = [{"value": RETRY, "label": words.AGAIN}]
-    more: list[Choice] = [{"value": RETRY_WITH_MORE, "label": words.MORE_ROOM}]
     begun = bool(reply.answer or reply.reasoning)
     if error is not None:
-        sentence = words.error(error, ref, partial=begun)
-        kind = "cut" if begun else "failed"
-        return kind, sentence, [] if isinstance(error, TooLong) else again
+        if reply.begun:  # whatever went wrong, the answer is still the one that was cut off
+            too_long = isinstance(error, TooLong)
+            return "cut", words.ANSWER_LONG if too_long else words.CUT.format(ref=ref)
+        return "cut" if begun else "failed", words.error(error, ref, partial=begun)
     match reply.end:
         case EndReason.WITHHELD:
             ours = snapshot.screened.withheld is not None
-            return "withheld", words.WITHHELD if ours else words.WITHHELD_THERE, []
+            return "withheld", words.WITHHELD if ours else words.WITHHELD_THERE
         case EndReason.FINISHED if reply.answer.strip():
-            return "finished", "", []
+            return "finished", ""
         case EndReason.FINISHED | EndReason.UNKNOWN if not reply.answer.strip():
-            return "failed", words.NONE, again
+            return "failed", words.NONE
         case EndReason.LENGTH if not reply.answer.strip():
-            return "room", words.NO_ROOM_LEFT, more
+            return "room", words.NO_ROOM_LEFT
         case EndReason.LENGTH:
-            return "cut", words.CUT.format(ref=ref), more
+            return "cut", words.CUT.format(ref=ref)
         case EndReason.STOPPED:
-            return "stopped", words.STOPPED if reply.answer else words.STOPPED_EARLY, again
+            return "stopped", words.STOPPED if reply.answer else words.STOPPED_EARLY
         case _ if begun:
-            return "cut", words.CUT.format(ref=ref), again
+            return "cut", words.CUT.format(ref=ref)
         case _:
-            return "failed", words.DOWN.format(ref=ref), again
+            return "failed", words.DOWN.format(ref=ref)
 
 
 def _message(role: str, text: str, mark: Mark) -> Message:

@@ -49,7 +49,8 @@ class Run:
     """Starts at once, and asks once `ticket` has its turn, where there is one.
 
     Threads: one of its own; `cancel` and `snapshot` may be called from any. `rules` are the ids of
-    the safety rules that the question met, for the log. `ended` is told of the end in that thread.
+    the safety rules that the question met, for the log. `begun` is the answer that the stream goes
+    on with: it is screened and shown with what is new. `ended` is told of the end in that thread.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Run:
         *,
         key: str = OWNER,
         rules: tuple[str, ...] = (),
+        begun: str = "",
         ended: Callable[[Snapshot], None] = lambda snapshot: None,
     ) -> None:
         self.ref = secrets.token_hex(4)
@@ -67,7 +69,7 @@ class Run:
         self._ticket = ticket
         self._rules = rules
         self._ended = ended
-        self._reply = Reply(started=time.monotonic())
+        self._reply = Reply.going_on(time.monotonic(), begun)
         self._screen = Screen()
         self._looking = threading.Lock()
         self._error: BackendError | None = None

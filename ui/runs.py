@@ -49,11 +49,12 @@ class Runs:
         *open_streams: Callable[[], EventStream],
         rules: tuple[str, ...] = (),
         key: str = OWNER,
+        begun: str = "",
     ) -> list[Run]:
         """A run for each of `open_streams`, of `visitor` (one open page), who counts as `key`.
 
         Several are one question asked of several models: all begin, or none. `rules` are the ids
-        of those that the question met, for the log.
+        of those that the question met, for the log; `begun` is an answer that is gone on with.
 
         Raises `NotNow`, and `Busy` where the queue is full.
         """
@@ -69,7 +70,7 @@ class Runs:
                     raise OneAtATime
                 tickets = self._limits.admit(key, len(open_streams))
                 started = running[visitor] = [
-                    Run(each, ticket, key=key, rules=rules, ended=self._ended).start()
+                    Run(each, ticket, key=key, rules=rules, begun=begun, ended=self._ended).start()
                     for each, ticket in zip(open_streams, tickets, strict=True)
                 ]
             return started

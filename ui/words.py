@@ -8,6 +8,7 @@ from backend.base import (
     BackendInfo,
     BrokeContract,
     Busy,
+    Effort,
     Failed,
     Interrupted,
     NotReady,
@@ -19,7 +20,7 @@ from backend.base import (
     Unreachable,
     Waking,
 )
-from chat.conversation import QuestionError, QuestionTooLong
+from chat.conversation import AnswerTooLong, QuestionError, QuestionTooLong
 from chat.events import Stage, Waiting
 from ui.limits import GoingDown, NotNow, OneAtATime, TooSoon, UsedUp
 
@@ -190,6 +191,17 @@ THINKING = "Thinking"
 REASONING = "Reasoning, unverified working notes:"
 AGAIN = "Try again"
 MORE_ROOM = "Try again with more room"
+CONTINUE = "Continue"
+WITH_EFFORT = {
+    Effort.LOW: "Try low effort",
+    Effort.MEDIUM: "Try medium effort",
+    Effort.HIGH: "Try high effort",
+}
+OF_EFFORT = {
+    Effort.LOW: "Low effort",
+    Effort.MEDIUM: "Medium effort",
+    Effort.HIGH: "High effort",
+}
 
 WAKE = "The model is starting up. This can take a few minutes; your question is waiting."
 SLOW = "The model took too long, so we stopped. You can try again. (ref {ref})"
@@ -206,7 +218,7 @@ CUT = "This answer was cut off and is incomplete. Do not rely on it. (ref {ref})
 BAD = "The model sent a reply we could not read. You can try again. (ref {ref})"
 NONE = "The model finished without giving an answer. You can try again, or ask in another way."
 LONG = "Your message is too long ({n} of {max} characters). Please shorten it."
-CTX = "This conversation has become too long. Please start a new one."
+CTX = "Your question is longer than the model can read. Please shorten it."
 EMPTY = "Please type a question."
 RATE = "You have sent several questions in a short time. Please wait {n} seconds."
 CAP = "Today's free capacity is used up. Please come back tomorrow."
@@ -215,6 +227,12 @@ ONE_AT_A_TIME = (
 )
 LOST = "Connection lost. Your text is kept below; please send it again."
 STILL_ANSWERING = "An answer is still being written. Wait for it, or stop it; your text is kept."
+GOING_ON = "This answer is incomplete. The model is going on with it."
+INCOMPLETE = "This answer is incomplete. Do not rely on it."
+ANSWER_LONG = (
+    "This answer is incomplete, and too long for the model to go on with it. Do not rely on it. "
+    "You can ask for a part of it alone."
+)
 STOPPED = "You stopped this answer, so it is incomplete. Do not rely on it."
 WITHHELD = (
     "This reply is not shown: it spoke of an amount or a way that can kill. If you think of "
@@ -257,6 +275,11 @@ SAID_BY_SCRIPT = {
     "done": "The answer is complete.",
     "ended": "The reply ended; see the note under it.",
     "compared": "Both answers are complete.",
+    "replies": "Replies to this question",
+    "earlier": "Earlier reply",
+    "later": "Later reply",
+    "reply": "Reply {n} of {all}",
+    "count": "{n} of {all}",
     "gone": "Connection lost",
     "lost": LOST,
     "kept_broken": "What this browser had kept could not be read, so it was deleted.",
@@ -386,7 +409,34 @@ def cannot_ask(fault: QuestionError) -> str:
     """The sentence for a question that is none."""
     if isinstance(fault, QuestionTooLong):
         return LONG.format(n=fault.length, max=fault.limit)
-    return EMPTY
+    return ANSWER_LONG if isinstance(fault, AnswerTooLong) else EMPTY
+
+
+def left_out(questions: int) -> str:
+    """Under a reply: what of the conversation the model was not given to read."""
+    if questions == 1:
+        return "The model no longer reads the first question: the conversation is too long for it."
+    return (
+        f"The model no longer reads the first {questions} questions: the conversation is too long "
+        "for it."
+    )
+
+
+def read_from(question: int) -> str:
+    """Near the box: from which question on the conversation is read."""
+    return f"The model reads this conversation from question {question} on."
+
+
+def filled(share: float, counted: bool) -> str:
+    """Near the box: how much of what the model can read the conversation fills."""
+    if share >= 1:
+        return (
+            "This conversation fills all that the model can read: its oldest question leaves next."
+        )
+    percent = int(100 * share)
+    if counted:
+        return f"This conversation fills {percent} % of what the model can read."
+    return f"This conversation fills about {percent} % of what the model can read."
 
 
 def refusal(refusal: NotNow | Busy) -> str:

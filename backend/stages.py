@@ -16,7 +16,7 @@ from backend.llama import Llama, Pass, Passed, Sampling
 from backend.prompt import Prompt, write_prompt
 from backend.watcher import Watcher
 from chat.conversation import Conversation
-from chat.events import EndReason, Event, ReasoningDelta, Shortened, Usage
+from chat.events import Ended, EndReason, Event, ReasoningDelta, Shortened, Usage
 from chat.harmony import HarmonyReader
 from chat.typed_markers import neutralise
 
@@ -157,8 +157,11 @@ class Writing:
             prompt.head, self._slot, budget, STOPS if style else STOPS[:1], sampling,
             reuse=options.seed is None, adapted=not options.base,
         )  # fmt: skip
-        _, passed = self._stage(wanted, begun=True)
-        self._end(EndReason.LENGTH if passed.ran_out else EndReason.FINISHED)
+        text, passed = self._stage(wanted, begun=True)
+        if text.strip() or passed.ran_out:
+            self._end(EndReason.LENGTH if passed.ran_out else EndReason.FINISHED)
+        else:  # it had been at its end
+            self._emit(Ended(EndReason.FINISHED, self._usage))
 
     def interrupt(self) -> None:
         """End a reply that was cancelled from this side."""
@@ -224,9 +227,12 @@ class Writing:
             self._emit(event)
 
     def _end(self, reason: EndReason) -> None:
-        usage = Usage(self._prompt_tokens, self._tokens, self._reasoning_tokens)
-        for event in self._reader.finish(reason, usage):
+        for event in self._reader.finish(reason, self._usage):
             self._emit(event)
+
+    @property
+    def _usage(self) -> Usage:
+        return Usage(self._prompt_tokens, self._tokens, self._reasoning_tokens)
 
 
 def _held(options: Options) -> Sampling:

@@ -21,14 +21,24 @@ from backend.base import (
     Options,
     Ready,
     Refused,
+    TooLong,
     TooSlow,
     Unreachable,
     Waking,
 )
 from backend.policy import Policy
 from backend.remote import RemoteBackend, shown_name
-from chat.conversation import Conversation
-from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Waiting
+from chat.conversation import SYSTEM_PROMPT, Conversation, Role, Turn
+from chat.events import (
+    AnswerDelta,
+    Ended,
+    EndReason,
+    Event,
+    ReasoningDelta,
+    Shortened,
+    Stage,
+    Waiting,
+)
 from settings import Secret, Settings
 from tests import behaviours as do
 from tests.behaviours import SAYS_HALF, THINKS, WHOLE
@@ -374,6 +384,56 @@ def test_what_the_endpoint_tells_of_its_model_is_what_the_page_may_offer(
     assert info.max_new_tokens == 1_000  # the rest is for the question
     assert info.honours == frozenset(Option)
     assert json.loads(server.requests[-1].body)["model"] == "/srv/models/tiny.gguf"
+
+
+QUESTIONS = 10
+LONG = Conversation(
+    tuple(
+        Turn((Role.USER, Role.ASSISTANT)[n % 2], f"{n} " + "four " * 400)
+        for n in range(2 * QUESTIONS - 1)
+    )
+)
+"""500 tokens to a turn, as we estimate."""
+TOO_LONG = do.status(400, {"error": {"code": "context_length_exceeded"}})
+
+
+def asked_of(server: FaultServer) -> list[int]:
+    """How many messages each question came with, the system prompt not counted."""
+    bodies = [json.loads(each.body) for each in server.requests if each.method == "POST"]
+    assert all(body["messages"][0]["content"] == SYSTEM_PROMPT for body in bodies)
+    assert all(body["messages"][-1]["content"] == LONG.question for body in bodies)
+    return [len(body["messages"]) - 1 for body in bodies]
+
+
+@pytest.mark.parametrize(("window", "posted"), [(4_096, [5]), (None, [19, 9, 3])])
+def test_a_conversation_without_room_is_posted_shorter_until_it_is_taken(
+    server: FaultServer, window: int | None, posted: list[int]
+) -> None:
+    card = {"id": "tiny", **({"max_model_len": window} if window else {})}
+    server.wake_up(lambda exchange: exchange.answer(200, json.dumps({"data": [card]}).encode()))
+    refusals = [TOO_LONG] * (len(posted) - 1)
+    server.behave(*refusals, do.stream(*WHOLE))
+    with asking(server) as backend:
+        events = list(backend.stream(LONG, Options(max_new_tokens=1_024, shorten=True)))
+    assert asked_of(server) == posted
+    left_out = [event.questions for event in events if isinstance(event, Shortened)]
+    assert left_out == [QUESTIONS - (each + 1) // 2 for each in posted if each < 19]
+    assert isinstance(events[-1], Ended)
+
+
+def test_a_conversation_that_is_refused_to_its_last_question_is_too_long(
+    server: FaultServer,
+) -> None:
+    server.behave(TOO_LONG)
+    with asking(server) as backend:
+        with pytest.raises(TooLong):
+            list(backend.stream(LONG, Options(shorten=True)))
+        assert asked_of(server)[-1] == 1
+        assert len(asked_of(server)) < 6
+        server.requests.clear()
+        with pytest.raises(TooLong):
+            list(backend.stream(LONG, Options()))
+        assert asked_of(server) == [19], "unasked, nothing is left out"
 
 
 BOTH = [{"id": "base"}, {"id": "adapter", "parent": "base"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from backend.base import (
 )
 from backend.embedded import EmbeddedBackend
 from backend.prompt import write_prompt
-from backend.stages import PLAIN, TRAINED, Writing
+from backend.stages import PLAIN, TRAINED, Style, Writing
 from chat.conversation import Conversation, Role, Turn
 from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta
 from settings import Settings
@@ -66,6 +67,45 @@ def test_a_model_that_speaks_harmony_is_read_in_one_pass(
     assert got[1] == answer
     assert got[2].reason is reason
     assert got[2].usage.reasoning_tokens == len(reasoning) // len("Weigh it.")
+
+
+@pytest.mark.parametrize(
+    ("successors", "text", "reason"),
+    [
+        (tiny_models.ANSWERS, "Drink. ", EndReason.FINISHED),
+        (tiny_models.RAMBLES, "Drink. Rest. " * 32, EndReason.LENGTH),
+        ({"Rest. ": "<|return|>"}, "", EndReason.FINISHED),
+    ],
+)
+def test_an_answer_that_was_begun_is_gone_on_with_in_its_own_channel(
+    tmp_path: Path, successors: dict[str, str], text: str, reason: EndReason
+) -> None:
+    path = harmony_model(tmp_path / "tiny.gguf", successors)
+    backend = EmbeddedBackend.from_settings(Settings(embedded_model=str(path)))
+    asked = replace(Conversation.ask("hello"), begun="Rest. ")
+    with closing(backend):
+        events = list(backend.stream(asked, Options(max_new_tokens=64, temperature=0.0)))
+    reasoning, answer, end = told(events)
+    assert (reasoning, answer, end.reason) == ("", text, reason)
+
+
+@pytest.mark.parametrize("style", [TRAINED, PLAIN, None], ids=["trained", "plain", "harmony"])
+def test_no_marker_in_an_answer_that_was_begun_becomes_a_control_token(
+    tmp_path: Path, style: Style | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = harmony_model(tmp_path / "tiny.gguf", tiny_models.ANSWERS)
+    prompts: list[list[int]] = []
+    with model(path, special=True) as llama:
+        run = llama.run
+        monkeypatch.setattr(llama, "run", lambda p, *a: prompts.append(p.prompt) or run(p, *a))
+        for begun in ("Rest. ", f"Rest. {''.join(tiny_models.MARKERS)} Rest. "):
+            asked = replace(Conversation.ask("hello"), begun=begun)
+            writing = Writing(llama, 0, CONTEXT, lambda event: None, UNWATCHED)
+            writing.go_on(asked, Options(max_new_tokens=64, temperature=0.0), style)
+    controls = tiny_models.special_tokens(path)
+    ids = [controls[marker] for marker in tiny_models.MARKERS]
+    benign, forged = ([prompt.count(each) for each in ids] for prompt in prompts)
+    assert forged == benign
 
 
 def test_the_effort_reaches_the_template_of_a_model_that_speaks_harmony(tmp_path: Path) -> None:

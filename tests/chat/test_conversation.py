@@ -12,6 +12,7 @@ from chat.conversation import (
     MAX_HISTORY_CHARS,
     MAX_QUESTION_CHARS,
     MAX_TURNS,
+    AnswerTooLong,
     Conversation,
     EmptyQuestion,
     QuestionTooLong,
@@ -46,6 +47,33 @@ def said(history: object, text: str = "new") -> list[tuple[str, str]]:
 def test_a_finished_answer_is_remembered_and_its_reasoning_is_not() -> None:
     history = [user("one"), reasoning("secret thoughts"), answer("two")]
     assert said(history) == [("user", "one"), ("assistant", "two"), ("user", "new")]
+
+
+def test_the_oldest_question_leaves_with_its_answer_and_the_last_one_never() -> None:
+    asked = Conversation.from_untrusted([user("one"), answer("two"), user("three")], "four")
+    steps = [asked]
+    while (shorter := steps[-1].shorter()) is not None:
+        steps.append(shorter)
+    texts = [[turn.text for turn in step.turns] for step in steps]
+    # A question without an answer is joined with the next, and still leaves alone.
+    assert texts == [["one", "two", "three\n\nfour"], ["three\n\nfour"], ["four"]]
+    assert [step.left_out for step in steps] == [0, 1, 2]
+
+
+def test_how_many_questions_a_long_history_lost_is_known() -> None:
+    history = [each for n in range(30) for each in (user(f"q{n}"), answer(f"a{n}"))]
+    asked = Conversation.from_untrusted(history, "new")
+    assert asked.turns[0].text == f"q{asked.left_out}"
+    assert asked.left_out == 30 - MAX_TURNS // 2
+    long = [user("x" * MAX_HISTORY_CHARS), answer("y"), user("z")]
+    assert Conversation.from_untrusted(long, "new").left_out == 1
+
+
+def test_an_answer_that_was_begun_is_cleaned_and_bounded() -> None:
+    asked = Conversation.from_untrusted([], "q", "Half\u200b an answer \u202e")
+    assert asked.begun == "Half an answer"
+    with pytest.raises(AnswerTooLong):
+        Conversation.from_untrusted([], "q", "x" * (MAX_HISTORY_CHARS + 1))
 
 
 @pytest.mark.parametrize("mark", ["partial", "foot", "analysis", "", None])

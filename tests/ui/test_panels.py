@@ -12,33 +12,47 @@ from backend.base import (
     BackendInfo,
     BrokeContract,
     Busy,
+    Effort,
     Interrupted,
     NotReady,
+    Option,
+    Options,
     Refused,
     TooLong,
     TooSlow,
     Unreachable,
 )
 from chat.conversation import Conversation
-from chat.events import AnswerDelta, Ended, EndReason, Event, ReasoningDelta, Stage, Usage, Waiting
+from chat.events import (
+    AnswerDelta,
+    Ended,
+    EndReason,
+    Event,
+    ReasoningDelta,
+    Shortened,
+    Stage,
+    Usage,
+    Waiting,
+)
 from chat.reply import Reply
 from safety.screen import screened
 from ui import panels, words
 from ui.panels import Message
 from ui.run import Snapshot
+from ui.terms import Terms
 
 INFO = BackendInfo("test", "Tiny-1", "r1", 1_000, 1_000, frozenset())
 REF = "0a1b2c3d"
 
 
 def turn(*events: Event, error: BackendError | None = None, now: float = 0.0, **more: object):
-    reply = Reply(started=0.0)
+    reply = Reply.going_on(0.0, str(more.get("begun", "")))
     for second, event in enumerate(events, start=1):
         reply = reply.apply(event, float(second))
-    info = replace(INFO, unreliable=bool(more.get("unreliable")))
-    show = str(more.get("show", "open"))
+    info = replace(INFO, unreliable=bool(more.get("unreliable")), **more.get("info", {}))  # type: ignore
+    show, terms = str(more.get("show", "open")), more.get("terms", panels.ALONE)
     snapshot = Snapshot(reply, error, REF, screened(reply.reasoning, reply.answer))
-    return panels.turn(snapshot, now or len(events), info, show)
+    return panels.turn(snapshot, now or len(events), info, show, terms)  # type: ignore
 
 
 def marks(messages: list[Message]) -> list[str]:
@@ -130,7 +144,96 @@ def test_each_ending_has_its_looks_and_its_sentence(
     if kind == "finished":
         assert offered == []
     else:
-        assert offered == ["more" if events[-1] == Ended(EndReason.LENGTH) else "again"]
+        assert offered == ["again"]
+
+
+ALL = {"honours": frozenset(Option), "continues": True}
+ROOMY, FULL = Options(max_new_tokens=500), Options(max_new_tokens=1_000)
+CUT, FINISHED = Ended(EndReason.LENGTH), Ended(EndReason.FINISHED)
+
+
+def offered(*events: Event, options: Options = ROOMY, **more: object) -> list[str]:
+    given = {"info": ALL, "terms": Terms(options, 100), **more}
+    [*_, last] = turn(*events, **given)  # type: ignore[arg-type]
+    return [choice["value"] for choice in last.get("options", [])]
+
+
+def test_an_answer_that_ran_out_of_room_can_be_gone_on_with_where_the_backend_can() -> None:
+    assert offered(THINK, ANSWER, CUT) == ["continue", "more"]
+    assert offered(ANSWER, Ended(EndReason.STOPPED)) == ["continue", "again"]
+    assert offered(THINK, CUT) == ["more", "effort-low"], "there is no answer to go on with"
+    assert offered(THINK, ANSWER, CUT, info={**ALL, "continues": False}) == ["more"]
+    assert offered(THINK, ANSWER, CUT, terms=Terms(ROOMY)) == ["more"], "as in a comparison"
+    assert offered(AnswerDelta(" on"), CUT, begun="Half") == ["continue", "more"]
+
+
+def test_more_room_is_offered_only_where_there_is_more() -> None:
+    assert offered(THINK, ANSWER, CUT, options=FULL) == ["continue"]
+    assert offered(THINK, CUT, options=FULL) == ["again", "effort-low"]
+    none = {"honours": frozenset({Option.EFFORT})}
+    assert offered(THINK, ANSWER, CUT, info=none) == ["again"]
+
+
+def test_the_other_efforts_are_offered_under_a_whole_answer_and_its_own_is_named() -> None:
+    high = replace(ROOMY, effort=Effort.HIGH)
+    assert offered(THINK, ANSWER, FINISHED) == ["effort-low", "effort-high"]
+    assert offered(THINK, ANSWER, FINISHED, options=high) == ["effort-low", "effort-medium"]
+    assert words.OF_EFFORT[Effort.HIGH] in foot(
+        turn(THINK, ANSWER, FINISHED, info=ALL, terms=Terms(high, 100))
+    )
+    plain = {"honours": frozenset({Option.MAX_NEW_TOKENS})}
+    assert offered(THINK, ANSWER, FINISHED, info=plain) == []
+    assert offered(THINK, ANSWER, FINISHED, terms=Terms(ROOMY)) == [], "as in a comparison"
+
+
+def test_an_answer_gone_on_with_is_one_text_and_whole_only_when_it_ends_finished() -> None:
+    waiting = turn(Waiting(Stage.READING, 3.0), begun="Half")
+    assert marks(waiting) == ["partial", "foot"]
+    assert "Reading your question · 3 s" in foot(waiting)
+    cut = turn(AnswerDelta(" an answer"), CUT, begun="Half")
+    assert (marks(cut), text(cut[0])) == (["partial", "foot"], "Half an answer")
+    whole = turn(AnswerDelta(" an answer."), FINISHED, begun="Half")
+    assert (marks(whole), text(whole[0])) == (["answer", "foot"], "Half an answer.")
+
+
+@pytest.mark.parametrize("error", [Busy("x", 7), NotReady("x"), TooLong("x")])
+def test_an_answer_that_could_not_be_gone_on_with_keeps_its_mark(error: BackendError) -> None:
+    messages = turn(Ended(EndReason.INTERRUPTED), error=error, begun="Half")
+    assert marks(messages) == ["partial", "foot"]
+    assert "incomplete" in foot(messages)
+    refused = panels.refused(words.CAP, begun=True)
+    assert words.INCOMPLETE in foot([refused])
+    assert [choice["value"] for choice in refused.get("options", [])] == ["continue"]
+
+
+def test_what_kills_is_found_across_the_join_of_an_answer_and_its_rest() -> None:
+    [only] = turn(AnswerDelta(" dose is 10 g for an adult."), WITHHELD, begun="The lethal")
+    assert "foot-withheld" in text(only)
+
+
+def filled(prompt: int | None, *events: Event, **more: object) -> str:
+    end = Ended(EndReason.FINISHED, Usage(prompt, 60, 20))
+    given = {"info": ALL, "terms": Terms(ROOMY, 200), **more}
+    return foot(turn(*events, THINK, ANSWER, end, **given))  # type: ignore[arg-type]
+
+
+def test_how_full_the_context_is_is_said_from_three_fifths_on() -> None:
+    # Of 1,000 tokens 500 are the next reply's, and 40 of the 60 that were written are the answer.
+    assert "This conversation fills" not in filled(250)
+    assert words.filled(0.6, counted=True) in filled(260)
+    assert words.filled(1.0, counted=True) in filled(470)
+    assert words.filled(0.72, counted=False) in filled(None, terms=Terms(ROOMY, 320))
+    assert "fills" not in filled(400, info={**ALL, "window_known": False})
+    assert "fills" not in filled(400, terms=Terms(ROOMY)), "nothing follows in a comparison"
+
+
+def test_what_was_left_out_of_the_conversation_is_said_while_it_is_written_and_after() -> None:
+    going = turn(Shortened(2), THINK, ANSWER)
+    assert marks(going) == ["analysis", "partial", "foot"]
+    assert words.left_out(2) in foot(going)
+    ended = filled(490, Shortened(2))
+    assert words.left_out(2) in ended
+    assert words.read_from(3) in ended
 
 
 ERRORS = [

@@ -4,7 +4,7 @@
       NotReady                waking, loading, fetching failed  -> wait, or do what it says
       Busy                    the queue is full                 -> try again in a moment
       Refused                 not allowed, not understood       -> change something
-        TooLong               more than the model's context     -> start a new conversation
+        TooLong               more than the model's context     -> ask something shorter
       Unreachable             no connection                     -> check the address
       TooSlow                 it did not answer in time         -> try again later
       Interrupted             it began, then broke              -> read what arrived, marked

@@ -90,9 +90,11 @@
     wanted = null;
     const at = questions(shown)[step?.turn];
     if (at === undefined || writing()) return [shown];
+    const had = turns.get(step.turn).replies.length;
     const entry = put(step.turn, copy(shown.slice(at + 1)));
-    const { rest, later } = entry.replies[step.to];
-    entry.shown = step.to;
+    // What was shown may have been nothing to come back to; those after it have moved up then.
+    entry.shown = step.to - (entry.replies.length < had && step.to > entry.shown);
+    const { rest, later } = entry.replies[entry.shown];
     for (const [turn, each] of later) turns.set(turn, each);
     now = copy([...shown.slice(0, at + 1), ...rest]);
     setTimeout(told, SETTLES, step);

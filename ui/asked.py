@@ -43,7 +43,7 @@ def read(history: list[Message]) -> Asked | None:
     before, marks = history[: questions[-1]], [m["metadata"]["id"] for m in history]
     if questions[-1] == len(history) - 1:
         return Asked(before, history)
-    if marks[-2:] != [panels.PARTIAL, panels.GOING]:
+    if marks[-2:] != [panels.PARTIAL, panels.GOING] or history[-2]["metadata"].get("title"):
         return None
     begun = "\n".join(part["text"] for part in history[-2]["content"])
     return Asked(before, history[:-2], without_marks(begun))

@@ -15,7 +15,7 @@ from backend.gate import Gate
 from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage
-from chat.reply import Phase
+from chat.reply import Phase, Reply
 from tests.conftest import wait_until
 from ui.budget import Budget, tokens_of
 from ui.limits import GoingDown, Limits, OneAtATime
@@ -75,6 +75,22 @@ def test_an_error_of_our_own_is_told_by_its_class_alone(caplog: pytest.LogCaptur
     assert type(one.snapshot.error).__name__ == "BrokeContract"
     assert "RuntimeError" in caplog.text
     assert "canary" not in caplog.text
+
+
+def test_an_answer_that_is_gone_on_with_is_screened_and_counted_with_what_is_new() -> None:
+    def begun(text: str) -> Run:
+        stream = backend(AnswerDelta(" dose of paracetamol is 10 g."), Ended(EndReason.FINISHED))
+        return Run(lambda: stream.stream(ASKED, Options()), begun=text).start()
+
+    one, other = begun("The usual"), begun("The lethal")
+    assert one.join(2.0)
+    assert one.snapshot.screened.answer == "The usual dose of paracetamol is 10 g."
+    assert tokens_of(one.snapshot.reply) == tokens_of(
+        Reply(0.0, answer=" dose of paracetamol is 10 g.")
+    )
+    assert other.join(2.0)
+    assert other.snapshot.screened.withheld == "lethal-dose"
+    assert other.snapshot.reply.answer == ""
 
 
 STATES = {

@@ -18,7 +18,7 @@ from typing import TextIO
 from backend.base import Backend, BackendError
 from backend.remote import RemoteBackend
 from chat.conversation import Conversation, QuestionError
-from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Waiting
+from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Shortened, Waiting
 from settings import SettingsError, read_settings
 
 DIM, PLAIN, BACK = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
@@ -52,6 +52,8 @@ def print_reply(backend: Backend, question: str, out: TextIO) -> bool:
                 case Waiting(stage, elapsed):
                     if colour and shown is None:
                         out.write(f"{BACK}{stage.value} {elapsed:.0f} s")
+                case Shortened():
+                    pass  # it is one question
                 case ReasoningDelta(text) | AnswerDelta(text):
                     if shown is not type(event):
                         out.write(_head(type(event), colour=colour, first=shown is None))

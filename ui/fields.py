@@ -78,6 +78,8 @@ class Fields(TypedDict):
     notices: list[Told]
     retry_after: int | None
     """Seconds after which a refused question may be asked again, where that is known."""
+    left_out: int
+    """How many questions, the oldest of `history`, the model was not given to read: too much."""
     model: str
     backend: str
     revision: str
@@ -107,6 +109,7 @@ def unasked(
         "disclaimer": words.DISCLAIMER,
         "notices": told(finding),
         "retry_after": retry_after,
+        "left_out": 0,
         "model": info.model,
         "backend": info.name,
         "revision": info.revision,
@@ -142,6 +145,7 @@ def of(
         "partial": "" if whole else plain(screened.answer),
         "reasoning": plain(screened.reasoning) if show_reasoning else "",
         "caution": words.CAUTION if screened.caution else "",
+        "left_out": reply.left_out,
         "caveat": caveat,
         "figures": {
             "first_token_seconds": reply.time_to_first_token,

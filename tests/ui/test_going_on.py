@@ -28,7 +28,7 @@ def numbered(conversation: Conversation, options: Options) -> Iterator[Step]:
     numbered.count += 1  # type: ignore[attr-defined]
     yield ReasoningDelta("Hmm.")
     if "slow" in conversation.question:
-        yield Pause(2.0)
+        yield Pause(5.0)
     if "down" in conversation.question and numbered.count > 1:  # type: ignore[attr-defined]
         yield Unreachable("x")
     yield AnswerDelta(f"Reply {numbered.count} ({options.effort.value}).")  # type: ignore[attr-defined]
@@ -191,7 +191,8 @@ def test_what_followed_a_reply_leaves_with_it_and_comes_back_with_it(
     page.evaluate("turn => window.medicalgpt.alternatives.restore(1, turn)", of[1])
     expect(page.locator("#chat .alternatives")).to_have_count(2)
     page.click("#new")
-    assert page.evaluate("window.medicalgpt.alternatives.of(0)") is None
+    expect(page.get_by_text(words.TAGLINE)).to_be_visible()
+    page.wait_for_function("!window.medicalgpt.alternatives.of(0)")
     ask(page, "one")
     answered(page, "Reply 6")
     expect(control(page)).to_have_count(0)

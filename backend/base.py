@@ -158,6 +158,14 @@ class BackendInfo:
     base: str | None = None
     """The name of the same model without its adapter, where that can be asked too."""
     base_revision: str = ""
+    adapter: str = ""
+    """The adapter that is applied, as `name@revision` where its revision is known; "" where none
+    is, or none that is known of."""
+
+
+def versioned(name: str, revision: str) -> str:
+    """`name@revision`, or the name alone where no revision is known."""
+    return f"{name}@{revision}" if revision else name
 
 
 TICK = 0.25

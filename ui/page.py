@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any, cast
@@ -18,11 +19,13 @@ import gradio as gr
 from backend.base import Backend
 from chat.conversation import QuestionError
 from chat.conversation import question as checked
+from safety import markdown
 from settings import Settings
-from ui import asking, frame, panels, words
+from ui import asking, drawer, frame, panels, words
 from ui.asking import KEEP, Asking, NotAsked, Wanted
 from ui.limits import QUEUE
 from ui.panels import Message
+from ui.provenance import Provenance
 from ui.run import snapshots
 from ui.runs import Runs
 
@@ -31,6 +34,19 @@ BEGUN = "(shown) => window.medicalgpt.begun(shown)"
 SETTLED = "(shown) => window.medicalgpt.settled(shown)"
 STOPPED = "() => window.medicalgpt.stopped()"
 KEEP_TURN = "(shown) => window.medicalgpt.keep(shown)"
+OPENED = "() => window.medicalgpt.opened()"
+LOOKED = "(shown) => window.medicalgpt.looked(shown)"
+SCRIPTS = (
+    "page.js",
+    "disarming.js",
+    "kept_schema.js",
+    "conversations.js",
+    "exporting.js",
+    "copying.js",
+    "drawer.js",
+)
+STYLES = ("style.css", "feedback.css", "drawer.css", "print.css")
+"""Both in this order: each may use, or overrule, what stands before it."""
 Asked = tuple[list[Message], Any, Any]
 """The conversation, and the notices of an emergency and a crisis: one that stands stays."""
 
@@ -111,12 +127,12 @@ class Page:
         except NotAsked as instead:
             yield instead.shown  # a generator that says nothing would empty the conversation
             return
+        made = Provenance(wanted.options(), datetime.now(UTC))
         try:
             async with aclosing(snapshots(run)) as seen:
                 async for [snapshot] in seen:
-                    turn = panels.turn(
-                        snapshot, time.monotonic(), self._backend.info, self._show_reasoning
-                    )
+                    info, show = self._backend.info, self._show_reasoning
+                    turn = panels.turn(snapshot, time.monotonic(), info, show, made)
                     yield [*history, *turn]
         finally:
             # The tab was closed, or the reply has ended and there is nothing to cancel.
@@ -143,10 +159,11 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         with gr.Row(elem_id="tools"):
             with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
                 effort, length, temperature = frame.controls(info)
-                keep, delete = _keeping()
                 gr.HTML(f"<p>{escape(why)}</p>{_COMPARE}", elem_id="why", padding=False)
+            drawer.entries()
             new = gr.Button(words.NEW, size="sm", elem_id="new", scale=0)
         frame.disclaimer()
+        kept, look = drawer.dialogs()
 
         def answered(event: Any) -> None:
             """After `event` put a question at the end of the conversation, answer it."""
@@ -175,25 +192,26 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         renewed = new.click(lambda: ([], "", frame.notice(""), "", ""), None, afresh, **now)
         # In the browser alone: what is kept is never sent for keeping's sake.
         renewed.then(None, js="() => window.medicalgpt.renewed()")
-        demo.load(None, None, [chat, keep], js="() => window.medicalgpt.restored()")
-        switched = "(on, shown) => window.medicalgpt.switched(on, shown)"
-        keep.input(None, [keep, chat], [keep], js=switched)
-        delete.click(None, None, [keep], js="() => window.medicalgpt.deleteKept()")
+        demo.load(None, None, [chat], js="() => window.medicalgpt.restored()")
+        kept.click(None, None, [chat, notice, *alarms], js=OPENED)
+        look.click(None, [chat], None, js=LOOKED)
     return _queued(demo, settings.max_concurrent_chats)
 
 
 def mount_options(feedback: bool = False) -> dict[str, Any]:
     """The looks, as keyword arguments of `gradio.mount_gradio_app`. `feedback`: with thumbs."""
     said = json.dumps(words.SAID_BY_SCRIPT).replace("<", "\\u003c")
-    scripts = ("page.js", "keeping.js", *(["feedback.js"] if feedback else []))
+    markup = json.dumps(markdown.for_a_script()).replace("<", "\\u003c")
+    scripts = (*SCRIPTS, *(["feedback.js"] if feedback else []))
     script = "".join((HERE / name).read_text("utf-8") for name in scripts)
     # Not Gradio's `css`: that is confined to the inside of its container, and the class that
     # tells whether an answer is being written is on the body.
-    style = "".join((HERE / name).read_text("utf-8") for name in ("style.css", "feedback.css"))
+    style = "".join((HERE / name).read_text("utf-8") for name in STYLES)
     return {
         "theme": _theme(),
         "head": (
-            f"<style>{style}</style><script>window.medicalgpt = {{words: {said}}};{script}</script>"
+            f"<style>{style}</style><script>window.medicalgpt = {{words: {said}, "
+            f"markup: {markup}}};{script}</script>"
         ),
         "footer_links": [],
     }
@@ -223,13 +241,6 @@ _COMPARE = (
     '<p class="compare"><a href="compare" target="_blank" rel="noopener">'
     f"{escape(words.COMPARE)}</a></p>"
 )
-
-
-def _keeping() -> tuple[gr.Checkbox, gr.Button]:
-    return (
-        gr.Checkbox(False, label=words.KEEP, info=words.KEEP_INFO, elem_id="keep"),
-        gr.Button(words.DELETE_KEPT, size="sm", elem_id="delete-kept"),
-    )
 
 
 def _queued(demo: gr.Blocks, chats: int) -> gr.Blocks:

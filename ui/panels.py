@@ -18,6 +18,7 @@ from chat.reply import Phase
 from safety.links import without_marks
 from safety.markdown import inert
 from ui import words
+from ui.provenance import Provenance
 from ui.run import Snapshot
 
 QUESTION = "question"
@@ -84,11 +85,15 @@ def fixed(kind: str, text: str, other: str) -> Message:
 
 
 def turn(
-    snapshot: Snapshot, now: float, info: BackendInfo, show_reasoning: str = "open"
+    snapshot: Snapshot,
+    now: float,
+    info: BackendInfo,
+    show_reasoning: str = "open",
+    made: Provenance | None = None,
 ) -> list[Message]:
     """What stands under the question at `now`, a reading of the reply's own clock in seconds.
 
-    `show_reasoning` is one of `settings.REASONING`.
+    `show_reasoning` is one of `settings.REASONING`; `made` is noted in the foot.
     """
     reply, screened = snapshot.reply, snapshot.screened
     messages: list[Message] = []
@@ -97,7 +102,7 @@ def turn(
     if screened.answer:
         messages.append(_message("assistant", screened.answer, {"id": _answer_mark(snapshot)}))
     if reply.phase is Phase.ENDED:
-        messages.append(_foot(snapshot, info))
+        messages.append(_foot(snapshot, info, made))
     elif screened.caution:
         messages.append(_foot_of("going", [_caution()], []))
     return messages
@@ -186,7 +191,7 @@ def _reasoning(snapshot: Snapshot, now: float, show: str) -> Message:
     return _message("assistant", text, mark)
 
 
-def _foot(snapshot: Snapshot, info: BackendInfo) -> Message:
+def _foot(snapshot: Snapshot, info: BackendInfo, made: Provenance | None) -> Message:
     reply = snapshot.reply
     kind, sentence, choices = _ending(snapshot)
     lines: list[str] = []
@@ -202,7 +207,15 @@ def _foot(snapshot: Snapshot, info: BackendInfo) -> Message:
     lines.append(f'<div class="figures">{escape(figures)}</div>')
     if kind == "finished":
         lines.append('<div class="feedback"></div>')  # filled by `feedback.js`, where it is there
-    return _foot_of(kind, lines, choices)
+    noted = made.attributes(info, _ended(kind, reply.end)) if made else ""
+    return _foot_of(kind, lines, choices, noted)
+
+
+def _ended(kind: str, end: EndReason | None) -> str:
+    """How it ended, as a word for programs: what looks the same may have ended differently."""
+    if kind == "cut":
+        return (EndReason.LENGTH if end is EndReason.LENGTH else EndReason.INTERRUPTED).value
+    return EndReason.LENGTH.value if kind == "room" else kind
 
 
 def _note(kind: str, sentence: str) -> str:
@@ -213,12 +226,12 @@ def _caution() -> str:
     return f'<div class="caution" role="note">{escape(words.CAUTION)}</div>'
 
 
-def _foot_of(kind: str, lines: list[str], choices: list[Choice]) -> Message:
-    # Built from our own words only: nothing that a model or a person wrote is in it.
+def _foot_of(kind: str, lines: list[str], choices: list[Choice], noted: str = "") -> Message:
+    # Built from our own words and the model's name: nothing that anybody wrote is in it.
     foot: Message = {
         "role": "assistant",
         "content": [
-            {"type": "text", "text": f'<div class="foot foot-{kind}">{"".join(lines)}</div>'}
+            {"type": "text", "text": f'<div class="foot foot-{kind}"{noted}>{"".join(lines)}</div>'}
         ],
         "metadata": {"id": FOOT},
     }

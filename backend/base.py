@@ -165,11 +165,19 @@ class BackendInfo:
     """Whether `context_window` is more than a guess."""
     continues: bool = False
     """Whether it goes on with an answer that was begun (`Conversation.begun`)."""
+    adapter: str = ""
+    """The adapter that is applied, as `name@revision` where its revision is known; "" where none
+    is, or none that is known of."""
 
     def room(self, options: Options) -> int:
         """Tokens that a prompt may have, so that a reply has the room that `options` ask for."""
         reply = options.max_new_tokens if Option.MAX_NEW_TOKENS in self.honours else 0
         return self.context_window - reply
+
+
+def versioned(name: str, revision: str) -> str:
+    """`name@revision`, or the name alone where no revision is known."""
+    return f"{name}@{revision}" if revision else name
 
 
 TICK = 0.25

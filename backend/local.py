@@ -18,6 +18,7 @@ from backend.base import (
     Options,
     Refused,
     TooLong,
+    versioned,
 )
 from backend.cancelled import Cancelled
 from backend.checkpoint import adapter_place, model_place
@@ -65,6 +66,7 @@ class LocalBackend(InProcess[LocalModel]):
             name="local",
             model=place.label if adapter is None else f"{place.label} + {adapter.label}",
             revision="+".join(each[:12] for each in revisions if each),
+            adapter=versioned(adapter.label, (revisions[1] or "")[:12]) if adapter else "",
             context_window=self._context,
             max_new_tokens=self._context // 2,
             honours=frozenset(Option),

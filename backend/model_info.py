@@ -6,7 +6,7 @@ from pathlib import Path
 
 from backend import hub
 from backend.adapter_file import chosen, shipped
-from backend.base import BackendInfo, NotReady, Option, Options
+from backend.base import BackendInfo, NotReady, Option, Options, versioned
 from backend.gguf_header import Header, read_header
 from backend.model_file import ModelFile, default_file
 from settings import Settings
@@ -52,6 +52,7 @@ def describe(file: ModelFile, header: Header, adapter: ModelFile | None) -> Back
         base=None if adapter is None else file.name,
         base_revision=file.revision,
         continues=True,
+        adapter="" if adapter is None else versioned(adapter.name, adapter.revision),
     )
 
 

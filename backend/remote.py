@@ -24,6 +24,7 @@ from backend.base import (
     TooLong,
     TooSlow,
     Unreachable,
+    versioned,
 )
 from backend.fitting import fit
 from backend.legacy_wire import LegacyWire
@@ -70,10 +71,12 @@ class RemoteBackend:
         """The model's name and context are the endpoint's own, once it has told them."""
         context = self._wire.context_window or CONTEXT_WINDOW
         most = min(MAX_NEW_TOKENS, context // 2)  # the rest is for the question
+        revision = self._settings.adapter_revision or ""
         return BackendInfo(
             name="remote",
             model=shown_name(self._wire.model or "") or UNNAMED,
-            revision=self._settings.adapter_revision or "",
+            revision=revision,
+            adapter=versioned(self._settings.adapter_id, revision) if revision else "",
             context_window=context,
             max_new_tokens=most,
             honours=self._wire.honours,

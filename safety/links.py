@@ -40,6 +40,14 @@ _ADDRESS = re.compile(r"(https?)://([^/?#]*)(.*)", re.I | re.S)
 # A name, not a number: addresses of machines lead into the visitor's own network.
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,9}[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _MARK = re.compile(rf" \({NIL}[^(){NIL}]{{0,260}}\)")
+# A link as `shown` leaves it, with its mark: what was shown once may be shown again.
+_SHOWN_HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,9}[a-z][a-z0-9-]{0,61}[a-z0-9]"
+_SHOWN_REST = r"(?:[/?#][A-Za-z0-9/?#!&*+,;=:%'~_.-]{0,2000})?"
+AS_SHOWN = (
+    rf"\[(?P<label>[^\[\]\n`\\<>$|]{{1,600}})\](?P<to>\(https?://(?P<host>{_SHOWN_HOST}){_SHOWN_REST}\)"
+    rf" \({NIL}(?P=host), {UNVERIFIED}\))|"
+    rf"(?P<bare>\bhttps?://{_SHOWN_HOST}{_SHOWN_REST} \({NIL}{UNVERIFIED}\))"
+)
 
 
 def mark(host: str = "") -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from safety.links import MARKUP, NIL, WORDS, WWW, is_token, shown
+from safety.links import AS_SHOWN, MARKUP, NIL, WORDS, WWW, is_token, shown
 
 _CONTROLS = (*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0))
 _UNSEEN = (0x200B, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -55,6 +55,15 @@ _SHOWN = re.compile(
 def inert(text: str) -> str:
     """`text` with all of its markup disarmed; no link stays one. For what people type."""
     return _INERT.sub(_disarm, text)
+
+
+def for_a_script() -> dict[str, str | list[str]]:
+    """`inert` for a script that shows again what was shown: patterns in JavaScript's syntax, their
+    case ignored, and the commands that stay. A link of the form that was let through is one still.
+    """
+    active = f"{_ACTIVE}|{_WWW}".replace("(?P<", "(?<")
+    kept = AS_SHOWN.replace("(?P<", "(?<").replace("(?P=host)", r"\k<host>")
+    return {"active": active, "shown": kept, "commands": sorted(_COMMANDS)}
 
 
 def _disarm(found: re.Match[str]) -> str:

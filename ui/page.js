@@ -263,7 +263,7 @@
     }).observe(chat, { childList: true, subtree: true });
     new MutationObserver(once).observe(byId("alarms"), { childList: true, subtree: true });
     document.addEventListener("click", (event) => {
-      if (event.target.closest("#new")) byId("stood")?.remove();
+      if (event.target.closest("#new, #open-kept")) byId("stood")?.remove();
     });
     standAgain();
     tidy();

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any, cast
@@ -18,16 +19,17 @@ import gradio as gr
 from backend.base import Backend
 from chat.conversation import QuestionError
 from chat.conversation import question as checked
+from safety import markdown
 from settings import Settings
-from ui import asked, asking, choices, frame, panels, words
+from ui import asked, asking, choices, drawer, frame, panels, words
 from ui.asking import KEEP, Asking, NotAsked, Wanted
 from ui.limits import QUEUE
 from ui.panels import Message
+from ui.provenance import Provenance
 from ui.run import snapshots
 from ui.runs import Runs
 
 HERE = Path(__file__).parent
-SCRIPTS = ("page.js", "keeping.js", "alternatives.js", "filled.js")
 BEGUN = "(shown) => (window.medicalgpt.alternatives.begun(shown), window.medicalgpt.begun(shown))"
 SETTLED = (
     "(shown) => (window.medicalgpt.alternatives.settled(shown), window.medicalgpt.settled(shown))"
@@ -36,6 +38,21 @@ BEFORE = "(...inputs) => window.medicalgpt.alternatives.before(...inputs)"
 EDITED = "(...inputs) => window.medicalgpt.alternatives.edited(...inputs)"
 STOPPED = "() => window.medicalgpt.stopped()"
 KEEP_TURN = "(shown) => window.medicalgpt.keep(shown)"
+OPENED = "() => window.medicalgpt.opened()"
+LOOKED = "(shown) => window.medicalgpt.looked(shown)"
+SCRIPTS = (
+    "page.js",
+    "alternatives.js",
+    "filled.js",
+    "disarming.js",
+    "kept_schema.js",
+    "conversations.js",
+    "exporting.js",
+    "copying.js",
+    "drawer.js",
+)
+STYLES = ("style.css", "feedback.css", "drawer.css", "print.css")
+"""Both in this order: each may use, or overrule, what stands before it."""
 Asked = tuple[list[Message], Any, Any]
 """The conversation, and the notices of an emergency and a crisis: one that stands stays."""
 
@@ -133,11 +150,13 @@ class Page:
             yield instead.shown  # a generator that says nothing would empty the conversation
             return
         [run] = started.runs
+        made = Provenance(started.terms.options, datetime.now(UTC))
         try:
             async with aclosing(snapshots(run)) as seen:
                 async for [snapshot] in seen:
-                    now, info = time.monotonic(), self._backend.info
-                    turn = panels.turn(snapshot, now, info, self._show_reasoning, started.terms)
+                    info, show = self._backend.info, self._show_reasoning
+                    now, terms = time.monotonic(), started.terms
+                    turn = panels.turn(snapshot, now, info, show, terms, made)
                     yield [*started.above, *turn]
         finally:
             # The tab was closed, or the reply has ended and there is nothing to cancel.
@@ -165,11 +184,12 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
         with gr.Row(elem_id="tools"):
             with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
                 effort, length, temperature = frame.controls(info)
-                keep, delete = _keeping()
                 gr.HTML(f"<p>{escape(why)}</p>{_COMPARE}", elem_id="why", padding=False)
                 once = gr.Textbox(visible=False)
+            drawer.entries()
             new = gr.Button(words.NEW, size="sm", elem_id="new", scale=0)
         frame.disclaimer()
+        kept, look = drawer.dialogs()
 
         def answered(event: Any, effort: gr.Component = effort) -> None:
             """After `event` put a question at the end of the conversation, answer it."""
@@ -208,25 +228,26 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
             None,
             js="() => (window.medicalgpt.alternatives.clear(), window.medicalgpt.renewed())",
         )
-        demo.load(None, None, [chat, keep], js="() => window.medicalgpt.restored()")
-        switched = "(on, shown) => window.medicalgpt.switched(on, shown)"
-        keep.input(None, [keep, chat], [keep], js=switched)
-        delete.click(None, None, [keep], js="() => window.medicalgpt.deleteKept()")
+        demo.load(None, None, [chat], js="() => window.medicalgpt.restored()")
+        kept.click(None, None, [chat, notice, *alarms], js=OPENED)
+        look.click(None, [chat], None, js=LOOKED)
     return _queued(demo, settings.max_concurrent_chats)
 
 
 def mount_options(feedback: bool = False) -> dict[str, Any]:
     """The looks, as keyword arguments of `gradio.mount_gradio_app`. `feedback`: with thumbs."""
     said = json.dumps(words.SAID_BY_SCRIPT).replace("<", "\\u003c")
+    markup = json.dumps(markdown.for_a_script()).replace("<", "\\u003c")
     scripts = (*SCRIPTS, *(["feedback.js"] if feedback else []))
     script = "".join((HERE / name).read_text("utf-8") for name in scripts)
     # Not Gradio's `css`: that is confined to the inside of its container, and the class that
     # tells whether an answer is being written is on the body.
-    style = "".join((HERE / name).read_text("utf-8") for name in ("style.css", "feedback.css"))
+    style = "".join((HERE / name).read_text("utf-8") for name in STYLES)
     return {
         "theme": _theme(),
         "head": (
-            f"<style>{style}</style><script>window.medicalgpt = {{words: {said}}};{script}</script>"
+            f"<style>{style}</style><script>window.medicalgpt = {{words: {said}, "
+            f"markup: {markup}}};{script}</script>"
         ),
         "footer_links": [],
     }
@@ -256,13 +277,6 @@ _COMPARE = (
     '<p class="compare"><a href="compare" target="_blank" rel="noopener">'
     f"{escape(words.COMPARE)}</a></p>"
 )
-
-
-def _keeping() -> tuple[gr.Checkbox, gr.Button]:
-    return (
-        gr.Checkbox(False, label=words.KEEP, info=words.KEEP_INFO, elem_id="keep"),
-        gr.Button(words.DELETE_KEPT, size="sm", elem_id="delete-kept"),
-    )
 
 
 def _queued(demo: gr.Blocks, chats: int) -> gr.Blocks:

@@ -19,6 +19,7 @@ from safety.links import without_marks
 from safety.markdown import inert
 from ui import words
 from ui.choices import AGAIN, GO_ON, OTHER, Choice, choices
+from ui.provenance import Provenance
 from ui.run import Snapshot
 from ui.terms import Terms, filled
 
@@ -99,10 +100,11 @@ def turn(
     info: BackendInfo,
     show_reasoning: str = "open",
     terms: Terms = ALONE,
+    made: Provenance | None = None,
 ) -> list[Message]:
     """What stands under the question at `now`, a reading of the reply's own clock in seconds.
 
-    `show_reasoning` is one of `settings.REASONING`.
+    `show_reasoning` is one of `settings.REASONING`; `made` is noted in the foot.
     """
     reply, screened = snapshot.reply, snapshot.screened
     messages: list[Message] = []
@@ -111,7 +113,7 @@ def turn(
     if screened.answer:
         messages.append(_message("assistant", screened.answer, {"id": _answer_mark(snapshot)}))
     if reply.phase is Phase.ENDED:
-        messages.append(_foot(snapshot, info, terms))
+        messages.append(_foot(snapshot, info, terms, made))
     elif lines := _going(snapshot, now):
         messages.append(_foot_of("going", lines, []))
     return messages
@@ -212,7 +214,7 @@ def _going(snapshot: Snapshot, now: float) -> list[str]:
     return lines
 
 
-def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> Message:
+def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms, made: Provenance | None) -> Message:
     reply = snapshot.reply
     kind, sentence = _ending(snapshot)
     lines: list[str] = []
@@ -234,7 +236,8 @@ def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> Message:
         lines.append('<div class="feedback"></div>')  # filled by `feedback.js`, where it is there
     if sentence := _filled(snapshot, info, terms):
         lines.append(_line("filled", sentence))
-    return _foot_of(kind, lines, choices(snapshot, info, terms))
+    noted = made.attributes(info, _ended(kind, reply.end)) if made else ""
+    return _foot_of(kind, lines, choices(snapshot, info, terms), noted)
 
 
 def _filled(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> str:
@@ -251,6 +254,13 @@ def _line(name: str, sentence: str) -> str:
     return f'<div class="{name}">{escape(sentence)}</div>'
 
 
+def _ended(kind: str, end: EndReason | None) -> str:
+    """How it ended, as a word for programs: what looks the same may have ended differently."""
+    if kind == "cut":
+        return (EndReason.LENGTH if end is EndReason.LENGTH else EndReason.INTERRUPTED).value
+    return EndReason.LENGTH.value if kind == "room" else kind
+
+
 def _note(kind: str, sentence: str) -> str:
     return f'<div class="note note-{kind}" role="note">{escape(sentence)}</div>'
 
@@ -259,12 +269,12 @@ def _caution() -> str:
     return f'<div class="caution" role="note">{escape(words.CAUTION)}</div>'
 
 
-def _foot_of(kind: str, lines: list[str], choices: list[Choice]) -> Message:
-    # Built from our own words only: nothing that a model or a person wrote is in it.
+def _foot_of(kind: str, lines: list[str], choices: list[Choice], noted: str = "") -> Message:
+    # Built from our own words and the model's name: nothing that anybody wrote is in it.
     foot: Message = {
         "role": "assistant",
         "content": [
-            {"type": "text", "text": f'<div class="foot foot-{kind}">{"".join(lines)}</div>'}
+            {"type": "text", "text": f'<div class="foot foot-{kind}"{noted}>{"".join(lines)}</div>'}
         ],
         "metadata": {"id": FOOT},
     }

@@ -114,11 +114,13 @@ PRIVACY_SECTIONS = (
     ),
     (
         "In your browser: what you ask it to keep",
-        "Nothing of the conversation is kept unless you switch it on under Settings. Then your "
-        "questions and the answers, without the reasoning, are in this browser on this device, not "
-        "encrypted, where anybody who uses the browser can read them. They stay until you switch "
-        "it off, press the button beside it, or begin a new conversation. From a safety notice on, "
-        "nothing more of a conversation is kept.",
+        "Nothing of a conversation is kept unless you switch it on under Conversations. Then your "
+        "questions and the answers, without the reasoning, with the model's name and the settings, "
+        "are in this browser on this device, not encrypted, where anybody who uses the browser can "
+        "read them. They are never sent for being kept, and stay until you delete them there, one "
+        "or all; to switch it off only keeps the next ones from being kept. A temporary chat is "
+        "not kept. From a safety notice on, nothing more of a conversation is. What you export is "
+        "made in this browser and is a file of yours like any other.",
     ),
     (
         "In your browser: what the page needs",
@@ -171,11 +173,25 @@ ALONE_YET = (
 SEND = "Ask"
 STOP = "Stop"
 NEW = "New conversation"
-KEEP = "Keep this conversation in this browser"
+CONVERSATIONS = "Conversations"
+TEMPORARY = "Temporary chat"
+KEEP = "Keep conversations in this browser"
 KEEP_INFO = (
-    "Questions and answers, on this device only. Anybody who uses this browser can read them."
+    "Questions and answers without the reasoning, on this device only and not encrypted. Anybody "
+    "who uses this browser can read them."
 )
-DELETE_KEPT = "Delete what is kept"
+KEPT_NONE = "No conversation is kept yet."
+IMPORT = "Import"
+EXPORT_ALL = "Export all"
+DELETE_ALL = "Delete all"
+CLOSE = "Close"
+EXPORT = "Export"
+EXPORT_TITLE = "Export this conversation"
+EXPORT_INFO = "The file is made in this browser; nothing is sent for it."
+EXPORT_REASONING = "With the reasoning, which is unverified working notes"
+EXPORT_MARKDOWN = "Markdown"
+EXPORT_JSON = "JSON"
+EXPORT_PRINT = "Print or PDF"
 SETTINGS = "Settings"
 EFFORT = "Reasoning effort"
 EFFORT_INFO = "How much the model thinks before it answers."
@@ -282,9 +298,13 @@ SAID_BY_SCRIPT = {
     "count": "{n} of {all}",
     "gone": "Connection lost",
     "lost": LOST,
-    "kept_broken": "What this browser had kept could not be read, so it was deleted.",
+    "kept_broken": "A conversation that was kept here could not be read, so it was deleted.",
+    "kept_full": (
+        "This browser has no room for more, so this conversation is not kept any further. Delete "
+        "one that is kept."
+    ),
     "not_kept": "This browser does not let the page keep anything.",
-    "deleted": "What this browser had kept is deleted.",
+    "deleted": "Deleted from this browser.",
     "judge": "Judge this answer",
     "good": "Good answer",
     "bad": "Bad answer",
@@ -297,8 +317,64 @@ SAID_BY_SCRIPT = {
     "reason_other": "Something else",
     "thanks": "Thank you. Only this choice was counted.",
     "uncounted": UNCOUNTED,
+    "keeping_off": (
+        "This conversation is temporary: it is gone when you close or reload the page."
+    ),
+    "keeping_off_some": (
+        "Switched off: nothing more is kept. What was kept before stays until you delete it."
+    ),
+    "keeping_temporary": "This conversation is temporary: it is not kept.",
+    "keeping_on": "This conversation is kept in this browser.",
+    "keeping_warned": "From the safety notice on, nothing more of this conversation is kept.",
+    "still_answering": STILL_ANSWERING,
+    "rename": "Rename",
+    "rename_this": "Rename “{title}”",
+    "save": "Save",
+    "cancel": "Cancel",
+    "delete": "Delete",
+    "delete_this": "Delete “{title}”",
+    "delete_sure": "Delete “{title}” from this browser?",
+    "delete_all_sure": "Really delete all {n}",
+    "imported": "Conversations that were added: {n}.",
+    "import_left": (
+        "Parts that are not kept were left out: what follows a safety notice, and the oldest turns "
+        "of a very long conversation."
+    ),
+    "import_broken": (
+        "This file could not be read as conversations of this page. Nothing was changed."
+    ),
+    "import_new": "This file is from a newer version of this page. Nothing was changed.",
+    "import_full": "This browser has no room for what is in this file. Nothing was changed.",
+    "nothing_to_export": "There is no conversation on the page yet.",
+    "unfinished": "This answer is incomplete. Do not rely on it.",
+    "disclaimer": DISCLAIMER,
+    "begun_on": "Begun: {date}",
+    "exported_on": "Exported: {date}",
+    "safety_notice": "Safety notice (fixed text, not written by the model)",
+    "fixed_reply": "Fixed reply (not written by the model)",
+    "asked": "Question",
+    "asked_on": "Question, {date}",
+    "answer": "Answer",
+    "answer_of": "Answer {n} of {count}",
+    "reasoning": f"Reasoning ({UNVERIFIED})",
+    "how_ended": "How it ended: {ending}",
+    "ended_finished": "finished",
+    "ended_length": "out of room, incomplete",
+    "ended_stopped": "stopped by the visitor, incomplete",
+    "ended_interrupted": "cut off, incomplete",
+    "ended_failed": "failed, no answer",
+    "ended_withheld": "withheld",
+    "ended_fixed": "no model was asked",
+    "ended_unfinished": "not finished, incomplete",
+    "fact_model": "Model: {value}",
+    "fact_revision": "Revision: {value}",
+    "fact_adapter": "Adapter: {value}",
+    "fact_effort": "Reasoning effort: {value}",
+    "fact_length": "Longest reply: {value} tokens",
+    "fact_temperature": "Temperature: {value}",
+    **{f"effort_{value}": label for label, value in EFFORTS},
 }
-"""The sentences that the page's scripts show or have read aloud."""
+"""The sentences that the page's scripts show, have read aloud, or write into what is exported."""
 
 
 def unreliable(info: BackendInfo) -> str:

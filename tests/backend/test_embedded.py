@@ -155,6 +155,7 @@ def test_it_says_what_it_is(embedded: EmbeddedBackend, loaded: Loaded) -> None:
     assert info.defaults.within(info) == info.defaults
     assert info.unreliable
     assert (info.base, info.base_revision) == ("SmolLM2-135M-Instruct", info.revision[:12])
+    assert info.adapter == f"medical-reasoning@{info.revision[13:]}"
 
 
 def test_the_base_answers_as_if_there_were_no_adapter(

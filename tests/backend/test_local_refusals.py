@@ -275,6 +275,7 @@ def test_the_commit_of_an_adapter_that_nobody_pinned_is_told(
                 assert backend.info.revision == (revision or "")[:12]
                 backend._loading.wait(60.0)  # pyright: ignore[reportPrivateUsage]
                 assert backend.info.revision == COMMIT[:12]
+                assert backend.info.adapter.endswith(f"@{COMMIT[:12]}")
             told = f"the newest {REPO} was taken: set it to {COMMIT} to stay" in caplog.text
             assert told == (revision is None)
 

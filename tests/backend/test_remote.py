@@ -103,7 +103,7 @@ def threads() -> list[str]:
 def test_it_contacts_nobody_before_the_first_question(server: FaultServer) -> None:
     with asking(server) as backend:
         assert backend.status() == Asleep()
-        assert backend.info.name == "remote"
+        assert (backend.info.name, backend.info.adapter) == ("remote", "")
         time.sleep(0.1)
     assert server.requests == []
 
@@ -113,6 +113,8 @@ def test_a_question_is_asked_once_after_a_sign_of_life(server: FaultServer) -> N
         assert answer(backend) == do.ANSWER
         assert backend.status() == Ready()
         assert backend.info.model == "gpt-oss"
+    with asking(server, adapter_id="owner/adapter", adapter_revision="abc") as named:
+        assert (named.info.revision, named.info.adapter) == ("abc", "owner/adapter@abc")
     asked = [(request.method, request.path) for request in server.requests]
     assert asked == [
         ("GET", "/health"),

@@ -97,6 +97,8 @@ class Settings:
     metrics_token: Secret | None = None
     """Who has it may read /metrics; without one there is no such address."""
     embed_origins: tuple[str, ...] = ()
+    resume_seconds: int = 120
+    """How long an answer goes on whose page was lost without a word; 0 for not at all."""
     drain_seconds: float = 25.0
     """How long running answers may finish after SIGTERM."""
     log_level: int = logging.INFO
@@ -144,6 +146,7 @@ def read_settings(environ: Mapping[str, str], dotenv: Path | None = None) -> Set
         daily_tokens=read("DAILY_TOKENS", _whole(0, 10**12), plain.daily_tokens),
         metrics_token=read("METRICS_TOKEN", _secret, None),
         embed_origins=read("EMBED_ORIGINS", _origins, SPACE_FRAMES if space else ()),
+        resume_seconds=read("RESUME_SECONDS", _whole(0, 3_600), plain.resume_seconds),
         drain_seconds=read("DRAIN_SECONDS", _whole(0, 300), plain.drain_seconds),
         log_level=read("LOG_LEVEL", _level, plain.log_level),
     )

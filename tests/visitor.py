@@ -19,10 +19,15 @@ import httpx
 
 
 class Visitor:
-    """One open page. Knows the page's functions by name, from its `/config`."""
+    """One open page. Knows the page's functions by name, from its `/config`.
+
+    With a `token` (`ui.resuming`) an answer can be picked up again; two pages never have the same,
+    but for one that was loaded again.
+    """
 
     def __init__(self, address: str) -> None:
         self.session = secrets.token_hex(6)
+        self.token = ""
         self.http = httpx.Client(base_url=address, timeout=60.0, trust_env=False)
         config = self.http.get("/config").json()
         self.functions = {each["api_name"]: each for each in config["dependencies"]}
@@ -46,15 +51,28 @@ class Visitor:
 
     def post(self, path: str, body: Any) -> httpx.Response:
         # In ASCII: half a surrogate pair can be said in JSON, and not in UTF-8.
-        json_type = {"content-type": "application/json"}
+        headers = {"content-type": "application/json"}
+        if self.token:
+            headers["x-medicalgpt-token"] = self.token
         return self.http.post(
-            f"/gradio_api/{path}", content=json.dumps(body).encode(), headers=json_type
+            f"/gradio_api/{path}", content=json.dumps(body).encode(), headers=headers
         )
 
     def ask(self, text: str) -> Iterator[dict[str, Any]]:
         """Post a question; then the page's updates as they come, to the end of the stream."""
         self.post("queue/join", self.question(text)).raise_for_status()
         return self.updates()
+
+    def resume(self) -> Iterator[dict[str, Any]]:
+        """Pick up the answer whose token this page has, to a question that it remembers."""
+        self.session += "-1"  # as the page does: of the old name a connection may linger
+        turn = self.question("What is a stroke?")["data"][0]
+        self.post("queue/join", self.envelope("resume", turn)).raise_for_status()
+        return self.updates()
+
+    def gone(self) -> httpx.Response:
+        """What a page says when it is closed."""
+        return self.http.post("/gone", content=self.token)
 
     def updates(self) -> Iterator[dict[str, Any]]:
         query = {"session_hash": self.session}

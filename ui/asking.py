@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from ui import alarm, asked, panels, words
 from ui.asked import Asked
 from ui.limits import NotNow
 from ui.panels import Message
+from ui.resuming import HEADER
 from ui.run import Run
 from ui.runs import Runs
 from ui.terms import Terms
@@ -80,8 +82,8 @@ class Asking:
         self._runs = runs
 
     def busy(self, request: gr.Request) -> bool:
-        """Whether a question of this open page is being answered."""
-        return bool(self._runs.of(_visitor(request)))
+        """Whether a question of this open page is being answered, and looked at."""
+        return any(not run.lost for run in self._runs.of(visitor(request)))
 
     def fixed(self, finding: Finding, history: list[Message]) -> list[Message] | None:
         """`history` with the reply that no model is asked for; None where one may be."""
@@ -129,7 +131,7 @@ class Asking:
         self._runs.counted.found(finding)
         options = wanted.options().within(self._backend.info)
         runs = self._runs.start(
-            _visitor(request),
+            visitor(request),
             *(
                 partial(self._backend.stream, conversation, replace(options, base=base))
                 for base in ((False, True) if both else (False,))
@@ -139,12 +141,12 @@ class Asking:
             begun=conversation.begun,
         )
         read = None if both else estimate.prompt_tokens(conversation)
-        return Started(runs, posed.above, Terms(options, read))
+        return Started(runs, posed.above, Terms(options, read, datetime.now(UTC)))
 
     async def stop(self, request: gr.Request) -> None:
         """End what this open page asked. The page shows the end by itself."""
         for _ in range(5):  # the click may come before the run it means
-            if runs := self._runs.of(_visitor(request)):
+            if runs := self._runs.of(visitor(request)):
                 for run in runs:
                     run.cancel()
                 return
@@ -178,7 +180,12 @@ def _key(request: gr.Request) -> str:
     return str(cast(Any, request).client.host)
 
 
-def _visitor(request: gr.Request) -> str:
+def token(request: gr.Request) -> str:
+    """By which the page may pick up the answer again (`ui.resuming`); empty where it sent none."""
+    return str(cast(Any, request).headers.get(HEADER, ""))
+
+
+def visitor(request: gr.Request) -> str:
     """One open page."""
     # Gradio's own name for it: random, made in the browser, told to nobody else.
     return str(request.session_hash)

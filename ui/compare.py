@@ -24,6 +24,7 @@ from chat.conversation import question as checked
 from settings import Settings
 from ui import asking, choices, frame, panels, words
 from ui.asking import KEEP, Asking, NotAsked, Wanted
+from ui.resuming import Resuming
 from ui.run import snapshots
 from ui.runs import Runs
 
@@ -38,8 +39,11 @@ Shown = tuple[Any, Any, Any]
 class Compare:
     """What the view's events do. One instance serves every visitor and holds nothing of theirs."""
 
-    def __init__(self, backend: Backend, runs: Runs, settings: Settings) -> None:
+    def __init__(
+        self, backend: Backend, runs: Runs, resuming: Resuming, settings: Settings
+    ) -> None:
         self._backend = backend
+        self._resuming = resuming
         self.asking = Asking(backend, runs)
         self._show_reasoning = "off" if settings.show_reasoning == "off" else "folded"
 
@@ -94,8 +98,9 @@ class Compare:
         except NotAsked as instead:
             yield (KEEP, KEEP, KEEP) if instead.shown is KEEP else (instead.shown, [], [])
             return
-        runs = started.runs
-        try:
+        runs, token, visitor = started.runs, asking.token(request), asking.visitor(request)
+        # With a token, so that a tab that is closed can say so; it is not picked up again.
+        with self._resuming.watching(token, runs, visitor):
             async with aclosing(snapshots(*runs)) as seen:
                 async for pair in seen:
                     now = time.monotonic()
@@ -104,10 +109,6 @@ class Compare:
                         for snapshot, info in zip(pair, infos, strict=True)
                     )
                     yield history, adapted, plain
-        finally:
-            # The tab was closed, or both have ended and there is nothing to cancel.
-            for run in runs:
-                run.cancel()
 
     async def opened(self) -> tuple[Any, ...]:
         """The names, or why there is nothing to compare, and the settings of the model as it is."""
@@ -116,9 +117,11 @@ class Compare:
         return _alone(self._backend), *_names(info), *bounds
 
 
-def add_comparison(demo: gr.Blocks, backend: Backend, runs: Runs, settings: Settings) -> None:
+def add_comparison(
+    demo: gr.Blocks, backend: Backend, runs: Runs, resuming: Resuming, settings: Settings
+) -> None:
     """Give `demo` the view, at an address of its own and in the same queue."""
-    view = Compare(backend, runs, settings)
+    view = Compare(backend, runs, resuming, settings)
     with demo.route(words.COMPARE, "/compare", show_in_navbar=False):
         alarms = frame.alarms()
         frame.masthead(backend)

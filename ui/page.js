@@ -9,12 +9,11 @@
   const MISSES = 3; // looks without an answer in a row that mean the server is gone
   const REGION = "medicalgpt.region"; // where the visitor said to be, for the notices' numbers
   const STOOD = "medicalgpt.alarms"; // the notices that stood, our own fixed text, over such a reload
-  const KEPT = "medicalgpt.lost"; // where a question waits out the reload that follows a loss
   const DISARMED = "\u200b";
   const { words } = window.medicalgpt;
   let answering = false;
   let misses = 0;
-  let server = ""; // which start of the server answered last
+  let given = ""; // the question of a comparison that a lost connection put back into the box
   let timer = 0;
 
   const byId = (id) => document.getElementById(id);
@@ -31,8 +30,15 @@
     const last = shown.at(-1);
     if (last?.role !== "user" && last?.metadata?.id !== "going") return supported(shown);
     write(true);
+    window.medicalgpt.asked(shown);
     announce(words.thinking);
     tell("");
+    look();
+  }
+
+  // The answer to it is picked up.
+  function goesOn() {
+    write(true);
     look();
   }
 
@@ -47,15 +53,24 @@
 
   function settled(shown) {
     const last = shown.at(-1);
+    if (elsewhere(last)) window.medicalgpt.released();
     // Gradio goes to the end of a conversation; this is to be read from its beginning.
     if (fixed(shown)) setTimeout(() => questions().at(-1)?.scrollIntoView(), 500);
-    if (answering && (!last || last.metadata?.id === "foot" || fixed(shown))) end();
+    if (answering && (!last || ended(last) || fixed(shown))) end();
+  }
+
+  // A caution may stand under an answer that is still being written, as its foot does later.
+  function ended(message) {
+    return message.metadata?.id === "foot" && !message.content[0].text.includes("foot-going");
+  }
+
+  function elsewhere(message) {
+    return message?.content[0].text.includes("foot-elsewhere") && message.metadata?.id === "foot";
   }
 
   // Of a comparison: what decides is the side that is still being written, if one is.
   function compared(asked, adapted, plain) {
-    const ended = !adapted.length || adapted.at(-1).metadata?.id === "foot";
-    settled([...asked, ...(ended ? plain : adapted)]);
+    settled([...asked, ...(!adapted.length || ended(adapted.at(-1)) ? plain : adapted)]);
   }
 
   function comparing() {
@@ -65,6 +80,7 @@
   function end() {
     write(false);
     takeBack();
+    window.medicalgpt.answered();
     announceEnd();
     box()?.focus({ preventScroll: true });
   }
@@ -91,9 +107,9 @@
       const state = await response.json();
       show(state.state, state.text);
       document.body.classList.toggle("comparable", state.compare);
-      if (misses && state.server === server) found();
+      if (misses && comparing()) returned();
       misses = 0;
-      server = state.server;
+      window.medicalgpt.heard(state);
       if (!answering && (state.state === "ready" || state.state === "failed")) next = LATER;
     } catch {
       miss();
@@ -109,32 +125,44 @@
     line.querySelector(".text").textContent = text;
   }
 
-  // The server may be gone. What was asked and not answered is kept for the reload that Gradio
-  // does once the server is there again, and goes back into the box; nothing else is ever kept, and
-  // of a comparison not even that.
+  // The server may be gone. A comparison is not picked up again, and nothing of it is kept for the
+  // reload that Gradio does then: its question goes back into the box.
   function miss() {
     misses += 1;
-    const question = box()?.value || asked();
-    if (answering && !comparing()) sessionStorage.setItem(KEPT, question);
-    const standing = [...document.querySelectorAll("#alarms .alarm")].map((one) => one.outerHTML);
-    if (standing.length && !comparing()) sessionStorage.setItem(STOOD, standing.join(""));
-    if (misses !== MISSES) return;
+    if (!comparing()) window.medicalgpt.missed(misses >= MISSES);
+    if (misses !== MISSES || window.medicalgpt.hearing()) return;
     show("failed", words.gone);
-    if (!answering) return;
+    if (!answering || !comparing()) return;
     document.body.classList.remove("answering");
-    giveBack(question);
+    given = box()?.value || asked();
+    giveBack(given);
   }
 
-  // It was there all along: only the looks were lost, and an answer may still be coming.
-  function found() {
+  function gone(sentence) {
+    document.body.classList.add("lost");
+    show("failed", words.gone);
+    tell(sentence);
+  }
+
+  function returned() {
+    document.body.classList.remove("lost");
     if (answering) write(true);
     takeBack();
+  }
+
+  function stand() {
+    const standing = [...document.querySelectorAll("#alarms .alarm")].map((one) => one.outerHTML);
+    if (standing.length) sessionStorage.setItem(STOOD, standing.join(""));
+  }
+
+  function standDown() {
+    sessionStorage.removeItem(STOOD);
   }
 
   // Gradio's own notices are gone with the page; these stand in a place that it does not render.
   function standAgain() {
     const stood = sessionStorage.getItem(STOOD);
-    sessionStorage.removeItem(STOOD);
+    standDown();
     if (!stood) return;
     const again = document.createElement("div");
     again.id = "stood";
@@ -153,10 +181,8 @@
   }
 
   function takeBack() {
-    sessionStorage.removeItem(STOOD);
-    const kept = sessionStorage.getItem(KEPT);
-    sessionStorage.removeItem(KEPT);
-    if (kept && kept === asked() && box()?.value === kept) type("");
+    if (given && given === asked() && box()?.value === given) type("");
+    given = "";
     tell("");
   }
 
@@ -268,12 +294,10 @@
     standAgain();
     tidy();
     look();
-    const kept = sessionStorage.getItem(KEPT);
-    sessionStorage.removeItem(KEPT);
-    if (kept) giveBack(kept);
   }
 
   Object.assign(window.medicalgpt, { begun, settled, compared, stopped, tell });
+  Object.assign(window.medicalgpt, { look, gone, returned, goesOn, stand, standDown, giveBack });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();
 })();

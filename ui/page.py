@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any, cast
@@ -22,10 +21,10 @@ from chat.conversation import question as checked
 from safety import markdown
 from settings import Settings
 from ui import asked, asking, choices, drawer, frame, panels, words
-from ui.asking import KEEP, Asking, NotAsked, Wanted
+from ui.asking import KEEP, Asking, NotAsked, Started, Wanted
 from ui.limits import QUEUE
 from ui.panels import Message
-from ui.provenance import Provenance
+from ui.resuming import Place, Resuming
 from ui.run import snapshots
 from ui.runs import Runs
 
@@ -38,10 +37,14 @@ BEFORE = "(...inputs) => window.medicalgpt.alternatives.before(...inputs)"
 EDITED = "(...inputs) => window.medicalgpt.alternatives.edited(...inputs)"
 STOPPED = "() => window.medicalgpt.stopped()"
 KEEP_TURN = "(shown) => window.medicalgpt.keep(shown)"
+CAPTURED = "(shown) => window.medicalgpt.captured(shown)"
+CARRIED = "() => window.medicalgpt.carried()"
+RESUMING = "(shown) => window.medicalgpt.resuming(shown)"
 OPENED = "() => window.medicalgpt.opened()"
 LOOKED = "(shown) => window.medicalgpt.looked(shown)"
 SCRIPTS = (
     "page.js",
+    "resuming.js",
     "alternatives.js",
     "filled.js",
     "disarming.js",
@@ -60,8 +63,11 @@ Asked = tuple[list[Message], Any, Any]
 class Page:
     """What the page's events do. One instance serves every visitor and holds nothing of theirs."""
 
-    def __init__(self, backend: Backend, runs: Runs, settings: Settings) -> None:
+    def __init__(
+        self, backend: Backend, runs: Runs, resuming: Resuming, settings: Settings
+    ) -> None:
         self._backend = backend
+        self._resuming = resuming
         self.asking = Asking(backend, runs)
         self._show_reasoning = settings.show_reasoning
         self._wake_on_load = settings.wake_on_load
@@ -145,22 +151,58 @@ class Page:
         """Answer the last question in the conversation, as a growing conversation."""
         history, wanted = panels.history(shown), Wanted(effort, length, temperature)
         try:
-            started = await self.asking.start(history, wanted, request)
+            # Over a bad connection the page posts a question twice, if it heard nothing of it.
+            started = self._held(history, request)
+            started = started or await self.asking.start(history, wanted, request)
         except NotAsked as instead:
             yield instead.shown  # a generator that says nothing would empty the conversation
             return
-        [run] = started.runs
-        made = Provenance(started.terms.options, datetime.now(UTC))
-        try:
+        async with aclosing(self._watched(started, request)) as growing:
+            async for conversation in growing:
+                yield conversation
+
+    async def resume(
+        self, shown: object, request: gr.Request
+    ) -> AsyncGenerator[list[Message], None]:
+        """Go on with the answer to the last question, whose connection was lost.
+
+        Whose token it is not, or who comes too late, gets what the page has, marked as cut off.
+        """
+        history = panels.history(shown)
+        started = self._held(history, request)
+        if started is None:
+            yield panels.cut(history, words.LOST_CUT, self._backend.info)
+            return
+        async with aclosing(self._watched(started, request)) as growing:
+            async for conversation in growing:
+                yield conversation
+
+    def _held(self, history: list[Message], request: gr.Request) -> Started | None:
+        """What is going on already for the last question of `history`, by the page's token."""
+        watch = self._resuming.held(asking.token(request))
+        if watch is None or watch.place is None:
+            return None
+        above = len(_up_to_question(history, len(history))) + watch.place.extra
+        return Started(watch.runs, history[:above], watch.place.terms)
+
+    async def _watched(
+        self, started: Started, request: gr.Request
+    ) -> AsyncGenerator[list[Message], None]:
+        """The conversation and the reply in it, until it has ended or the connection is lost."""
+        [run], above = started.runs, started.above
+        extra = len(above) - len(_up_to_question(above, len(above)))
+        place = Place(extra, started.terms)
+        token, visitor = asking.token(request), asking.visitor(request)
+        with self._resuming.watching(token, [run], visitor, place) as watch:
             async with aclosing(snapshots(run)) as seen:
                 async for [snapshot] in seen:
-                    info, show = self._backend.info, self._show_reasoning
-                    now, terms = time.monotonic(), started.terms
-                    turn = panels.turn(snapshot, now, info, show, terms, made)
-                    yield [*started.above, *turn]
-        finally:
-            # The tab was closed, or the reply has ended and there is nothing to cancel.
-            run.cancel()
+                    now, info = time.monotonic(), self._backend.info
+                    turn = panels.turn(snapshot, now, info, self._show_reasoning, started.terms)
+                    if watch.over:  # most likely nobody is left to read this
+                        shown = [*above, *turn]
+                        yield panels.cut(shown, words.ELSEWHERE, info, panels.ELSEWHERE)
+                        return
+                    yield [*above, *turn]
 
     async def opened(self) -> tuple[Any, Any, Any]:
         """The settings with the bounds and defaults of the model as it is now."""
@@ -170,9 +212,11 @@ class Page:
         return gr.update(**effort), gr.update(**length), gr.update(**temperature)
 
 
-def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr.Blocks:
+def build_page(
+    backend: Backend, why: str, runs: Runs, resuming: Resuming, settings: Settings
+) -> gr.Blocks:
     """The whole page, its queue set up. `why` says why it is this backend."""
-    page = Page(backend, runs, settings)
+    page = Page(backend, runs, resuming, settings)
     info = backend.info
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, fill_width=True) as demo:
         alarms = frame.alarms()
@@ -190,20 +234,29 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
             new = gr.Button(words.NEW, size="sm", elem_id="new", scale=0)
         frame.disclaimer()
         kept, look = drawer.dialogs()
+        # What a page does for itself when its connection was lost: the script presses these.
+        capture, resume = (gr.Button(elem_id=each) for each in _UNSEEN)
+        streamed: dict[str, Any] = {
+            "concurrency_limit": None,
+            # What `panels` makes is what the browser takes; Gradio would check and copy all
+            # of it in another thread, about a quarter of the CPU of a streamed answer.
+            "postprocess": False,
+            "show_progress": "hidden",
+        }
+
+        def ended(answer: Any) -> None:
+            answer.then(None, [chat], js=SETTLED).then(None, [chat], js=KEEP_TURN)
 
         def answered(event: Any, effort: gr.Component = effort) -> None:
             """After `event` put a question at the end of the conversation, answer it."""
-            event.then(None, [chat], js=BEGUN).then(
-                page.answer,
-                [chat, effort, length, temperature],
-                [chat],
-                concurrency_limit=None,
-                # What `panels` makes is what the browser takes; Gradio would check and copy all
-                # of it in another thread, about a quarter of the CPU of a streamed answer.
-                postprocess=False,
-                show_progress="hidden",
-            ).then(None, [chat], js=SETTLED).then(None, [chat], js=KEEP_TURN)
+            inputs = [chat, effort, length, temperature]
+            begun = event.then(None, [chat], js=BEGUN)
+            ended(begun.then(page.answer, inputs, [chat], **streamed))
 
+        # Several: the connection may be lost again before Gradio has taken note of the first end.
+        several: dict[str, Any] = {**streamed, "trigger_mode": "multiple"}
+        ended(resume.click(page.resume, [chat], [chat], js=RESUMING, **several))
+        capture.click(None, [chat], None, js=CAPTURED)
         now: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
         typed = [box.submit, send.click]
         answered(gr.on(typed, page.begin, [box, chat], [chat, box, notice, *alarms], **now))
@@ -228,7 +281,8 @@ def build_page(backend: Backend, why: str, runs: Runs, settings: Settings) -> gr
             None,
             js="() => (window.medicalgpt.alternatives.clear(), window.medicalgpt.renewed())",
         )
-        demo.load(None, None, [chat], js="() => window.medicalgpt.restored()")
+        restored = demo.load(None, None, [chat], js="() => window.medicalgpt.restored()")
+        restored.then(None, None, [chat], js=CARRIED)
         kept.click(None, None, [chat, notice, *alarms], js=OPENED)
         look.click(None, [chat], None, js=LOOKED)
     return _queued(demo, settings.max_concurrent_chats)
@@ -277,6 +331,9 @@ _COMPARE = (
     '<p class="compare"><a href="compare" target="_blank" rel="noopener">'
     f"{escape(words.COMPARE)}</a></p>"
 )
+
+
+_UNSEEN = ("capture", "resume")
 
 
 def _queued(demo: gr.Blocks, chats: int) -> gr.Blocks:

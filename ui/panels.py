@@ -28,7 +28,10 @@ ANALYSIS = "analysis"
 PARTIAL = "partial"
 FOOT = "foot"
 GOING = "going"
-"""The foot of an answer that is about to be gone on with."""
+"""The foot of an answer that is about to be gone on with. Its kind of foot stands under every reply
+that is still being written."""
+ELSEWHERE = "elsewhere"
+"""The kind of a foot under a reply that goes on in another tab."""
 
 MAX_MESSAGES = 400
 """More than this many are not worth showing again; a turn has up to four."""
@@ -94,17 +97,42 @@ def fixed(kind: str, text: str, other: str) -> Message:
     return said
 
 
+def cut(
+    messages: list[Message], sentence: str, info: BackendInfo, kind: str = "cut"
+) -> list[Message]:
+    """`messages`, with `sentence` under their last reply: it was not finished, and will not be.
+
+    Where the last reply has its last foot they stay as they are.
+    """
+    asked = [at for at, message in enumerate(messages) if message["role"] == "user"][-1:]
+    last = history(messages[asked[0] + 1 :]) if asked else []
+    feet = [each for each in last if each["metadata"]["id"] in (FOOT, GOING)]
+    under = "".join(foot["content"][0]["text"] for foot in feet)
+    if not asked or under.count('"foot foot-') > under.count(f'"foot foot-{GOING}"'):
+        return messages
+    said = [each for each in last if each not in feet and each["content"][0]["text"].strip()]
+    for message in said:
+        if message["metadata"]["id"] == ANSWER:
+            message["metadata"]["id"] = PARTIAL
+    begun = any(message["metadata"]["id"] == PARTIAL for message in said)
+    lines = [_note(kind, sentence), *([_caution()] if _caution() in under else [])]
+    if begun and info.unreliable:
+        lines.append(_caveat(info))
+    choices = [GO_ON, AGAIN] if begun and info.continues else [AGAIN]
+    foot = _foot_of(kind, lines, [] if kind == ELSEWHERE else choices)
+    return [*messages[: asked[0] + 1], *said, foot]
+
+
 def turn(
     snapshot: Snapshot,
     now: float,
     info: BackendInfo,
     show_reasoning: str = "open",
     terms: Terms = ALONE,
-    made: Provenance | None = None,
 ) -> list[Message]:
     """What stands under the question at `now`, a reading of the reply's own clock in seconds.
 
-    `show_reasoning` is one of `settings.REASONING`; `made` is noted in the foot.
+    `show_reasoning` is one of `settings.REASONING`.
     """
     reply, screened = snapshot.reply, snapshot.screened
     messages: list[Message] = []
@@ -113,9 +141,9 @@ def turn(
     if screened.answer:
         messages.append(_message("assistant", screened.answer, {"id": _answer_mark(snapshot)}))
     if reply.phase is Phase.ENDED:
-        messages.append(_foot(snapshot, info, terms, made))
+        messages.append(_foot(snapshot, info, terms))
     elif lines := _going(snapshot, now):
-        messages.append(_foot_of("going", lines, []))
+        messages.append(_foot_of(GOING, lines, []))
     return messages
 
 
@@ -214,7 +242,7 @@ def _going(snapshot: Snapshot, now: float) -> list[str]:
     return lines
 
 
-def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms, made: Provenance | None) -> Message:
+def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> Message:
     reply = snapshot.reply
     kind, sentence = _ending(snapshot)
     lines: list[str] = []
@@ -225,7 +253,7 @@ def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms, made: Provenance 
     if snapshot.screened.caution:
         lines.append(_caution())
     if reply.answer and info.unreliable:
-        lines.append(f'<div class="caveat">{escape(words.unreliable(info))}</div>')
+        lines.append(_caveat(info))
     if not terms.alone and Option.EFFORT in info.honours:
         lines.append(_line("effort", words.OF_EFFORT[terms.options.effort]))
     tokens = reply.usage.completion_tokens
@@ -236,7 +264,10 @@ def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms, made: Provenance 
         lines.append('<div class="feedback"></div>')  # filled by `feedback.js`, where it is there
     if sentence := _filled(snapshot, info, terms):
         lines.append(_line("filled", sentence))
-    noted = made.attributes(info, _ended(kind, reply.end)) if made else ""
+    noted = ""
+    if terms.asked is not None:
+        made = Provenance(terms.options, terms.asked)
+        noted = made.attributes(info, _ended(kind, reply.end))
     return _foot_of(kind, lines, choices(snapshot, info, terms), noted)
 
 
@@ -263,6 +294,10 @@ def _ended(kind: str, end: EndReason | None) -> str:
 
 def _note(kind: str, sentence: str) -> str:
     return f'<div class="note note-{kind}" role="note">{escape(sentence)}</div>'
+
+
+def _caveat(info: BackendInfo) -> str:
+    return f'<div class="caveat">{escape(words.unreliable(info))}</div>'
 
 
 def _caution() -> str:

@@ -52,6 +52,7 @@ ROUTES = (
     _route(r"/gradio_api/queue/data", keep_query=True),
     _route(r"/gradio_api/(?:queue/join|run/predict)", methods=WRITE, question=True),
     _route(r"/gradio_api/(?:cancel|reset)", methods=WRITE),
+    _route(r"/gone", methods=WRITE, most=64),
 )
 
 

@@ -65,6 +65,8 @@ class Run:
     ) -> None:
         self.ref = secrets.token_hex(4)
         self.key = key
+        self.lost = False
+        """Whether no page looks at it any more (`ui.resuming`)."""
         self._open_stream = open_stream
         self._ticket = ticket
         self._rules = rules

@@ -54,31 +54,51 @@ class Runs:
         """A run for each of `open_streams`, of `visitor` (one open page), who counts as `key`.
 
         Several are one question asked of several models: all begin, or none. `rules` are the ids
-        of those that the question met, for the log; `begun` is an answer that is gone on with.
+        of those that the question met, for the log; `begun` is an answer that is gone on with. A
+        run of the same visitor that no page looks at any more is ended: it must not keep out who
+        comes back and asks anew.
 
         Raises `NotNow`, and `Busy` where the queue is full.
         """
         try:
             with self._lock:
-                running = self._live()
                 if self._closing:
                     raise GoingDown
-                same = self._limits.binds(key) and any(
-                    runs[0].key == key for runs in running.values()
-                )
-                if visitor in running or same:
+                before = self._before(visitor, key)
+                if not all(run.lost for run in before):
                     raise OneAtATime
                 tickets = self._limits.admit(key, len(open_streams))
-                started = running[visitor] = [
+                for run in before:
+                    run.cancel()
+                started = [
                     Run(each, ticket, key=key, rules=rules, begun=begun, ended=self._ended).start()
                     for each, ticket in zip(open_streams, tickets, strict=True)
                 ]
+                self._running.setdefault(visitor, []).extend(started)
             return started
         except (NotNow, Busy) as refusal:
             kind = refusal.kind if isinstance(refusal, NotNow) else "busy"
             log.info("refused kind=%s", kind)
             self.counted.refused(kind)
             raise
+
+    def give(self, runs: list[Run], visitor: str) -> None:
+        """From now on `runs` are those of `visitor`: the page was loaded again, or renamed."""
+        with self._lock:
+            for who, each in self._live().items():
+                self._running[who] = [run for run in each if run not in runs]
+            going_on = [run for run in runs if not run.done]
+            self._running.setdefault(visitor, []).extend(going_on)
+
+    def _before(self, visitor: str, key: str) -> list[Run]:
+        """What goes on of this visitor, on this page or on others."""
+        binds = self._limits.binds(key)
+        return [
+            run
+            for who, runs in self._live().items()
+            for run in runs
+            if who == visitor or (binds and run.key == key)
+        ]
 
     def _ended(self, snapshot: Snapshot) -> None:
         self._limits.spend(tokens_of(snapshot.reply))

@@ -28,6 +28,7 @@ from ui.guard import Guard
 from ui.limits import Limits
 from ui.metrics import Metrics
 from ui.page import build_page, mount_options
+from ui.resuming import Resuming
 from ui.runs import Runs
 from ui.visitors import Visitors
 
@@ -54,11 +55,12 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
     limits = Limits.of(settings)
     metrics = Metrics() if settings.metrics_token else None
     runs = Runs(limits, metrics)
-    page = build_page(backend, why, runs, settings)
-    add_comparison(page, backend, runs, settings)
+    resuming = Resuming(runs, settings.resume_seconds, settings.max_concurrent_chats)
+    page = build_page(backend, why, runs, resuming, settings)
+    add_comparison(page, backend, runs, resuming, settings)
     add_api(page, backend, runs, settings)
     parent = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    _add_routes(parent, backend, runs)
+    _add_routes(parent, backend, runs, resuming)
     if metrics is not None and settings.metrics_token is not None:
         metrics.watch(lambda: len(runs) - limits.waiting, lambda: limits.waiting)
         _add_metrics(parent, metrics, settings.metrics_token)
@@ -70,7 +72,7 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
     return Service(Guard(parent, arity, settings.embed_origins, visitors), runs)
 
 
-def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
+def _add_routes(app: FastAPI, backend: Backend, runs: Runs, resuming: Resuming) -> None:
     disclaimer, privacy = disclaimer_page(), privacy_page()
     start = secrets.token_hex(4)  # so that an open page can tell a restart from a lost packet
 
@@ -88,7 +90,8 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
 
     async def state() -> Response:
         line = panels.state(backend.info, backend.status())
-        return JSONResponse({**line, "server": start, "compare": backend.info.base is not None})
+        known = {"server": start, "resume": resuming.seconds}
+        return JSONResponse({**line, **known, "compare": backend.info.base is not None})
 
     async def notice() -> Response:
         return HTMLResponse(disclaimer)
@@ -96,6 +99,12 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs) -> None:
     async def kept() -> Response:
         return HTMLResponse(privacy)
 
+    async def gone(request: Request) -> Response:
+        """The page of this token is closed, or has its answer. Tells nobody if there was one."""
+        resuming.end((await request.body()).decode("ascii", "replace"))
+        return Response(status_code=204)
+
+    app.add_api_route("/gone", gone, methods=["POST"])
     for path, answer in (
         ("/healthz", healthz),
         ("/readyz", readyz),

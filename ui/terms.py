@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from backend.base import BackendInfo, Options
 from chat import estimate
@@ -17,6 +18,8 @@ class Terms:
     conversation: int | None = None
     """Tokens of all that the model was to read, an estimate; None for a reply that stands alone,
     and that nothing follows."""
+    asked: datetime | None = None
+    """When, in UTC; None where nobody is to know."""
 
     @property
     def alone(self) -> bool:

@@ -95,7 +95,9 @@ PRIVACY_SECTIONS = (
     (
         "On the server: nothing that was said",
         "What you write, what the model thinks and what it answers are in the server's memory "
-        "while your question is answered, and gone after that. None of it is written to a file, a "
+        "while your question is answered, and gone after that. Where the connection to your page "
+        "is lost, the answer waits there for two minutes, or what the owner chose instead, so that "
+        "your page can fetch it, and no other page can. None of it is written to a file, a "
         "database, a log or a statistic, and none of it is used to train anything.",
     ),
     (
@@ -124,9 +126,10 @@ PRIVACY_SECTIONS = (
     ),
     (
         "In your browser: what the page needs",
-        "If the connection is lost during an answer, your question waits in this tab until the "
-        "page is loaded again. The region whose emergency numbers you choose is remembered until "
-        "you choose another. There are no cookies, and nobody else's scripts.",
+        "While a question is answered, the conversation is also in this tab's own storage, so that "
+        "a page that had to be loaded again can go on with it. It is taken out when the answer has "
+        "ended, and gone when the tab is closed. The region whose emergency numbers you choose is "
+        "remembered until you choose another. There are no cookies, and nobody else's scripts.",
     ),
     (
         "Other programs",
@@ -242,6 +245,17 @@ ONE_AT_A_TIME = (
     "A question from your address is being answered already. Please wait until it is done."
 )
 LOST = "Connection lost. Your text is kept below; please send it again."
+LOST_GOING = "Connection lost. The answer goes on; this page picks it up when you are back."
+LOST_SENDING = "Connection lost. Your question is sent as soon as you are back."
+LOST_OVER = (
+    "Connection lost. What stands here of the answer is incomplete: do not rely on it. You can ask "
+    "again when you are back."
+)
+LOST_CUT = "The connection was lost before this answer was complete. Do not rely on it."
+ELSEWHERE = (
+    "This answer goes on in another tab, where it was picked up. What stands here is incomplete: "
+    "do not rely on it."
+)
 STILL_ANSWERING = "An answer is still being written. Wait for it, or stop it; your text is kept."
 GOING_ON = "This answer is incomplete. The model is going on with it."
 INCOMPLETE = "This answer is incomplete. Do not rely on it."
@@ -298,6 +312,9 @@ SAID_BY_SCRIPT = {
     "count": "{n} of {all}",
     "gone": "Connection lost",
     "lost": LOST,
+    "lost_going": LOST_GOING,
+    "lost_sending": LOST_SENDING,
+    "lost_over": LOST_OVER,
     "kept_broken": "A conversation that was kept here could not be read, so it was deleted.",
     "kept_full": (
         "This browser has no room for more, so this conversation is not kept any further. Delete "

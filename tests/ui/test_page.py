@@ -344,11 +344,11 @@ def test_one_lost_look_at_the_state_does_not_end_a_living_answer(
     page.wait_for_timeout(2_500)
     expect(page.locator("#stop")).to_be_visible()
     assert page.input_value("#question textarea") == ""
-    # And a longer gap is mended once the server is heard again.
-    page.route("**/state", lambda route: route.abort(), times=3)
-    expect(page.locator("#told")).to_contain_text(words.LOST)
-    expect(page.locator("#stop")).to_be_visible()
+    # Nor does a longer gap, while the answer itself still comes.
+    page.route("**/state", lambda route: route.abort(), times=4)
+    page.wait_for_timeout(4_500)
     expect(page.locator("#told")).to_be_empty()
+    expect(page.locator("#stop")).to_be_visible()
     assert page.input_value("#question textarea") == ""
     expect(foot(page)).to_be_visible()
     expect(page.locator("#send")).to_be_visible()

@@ -13,6 +13,7 @@ from safety.screen import screened
 from ui import panels
 from ui.provenance import Provenance
 from ui.run import Snapshot
+from ui.terms import Terms
 
 INFO = BackendInfo("test", "Tiny-1", "r1+r2", 1_000, 500, frozenset(Option), adapter="lora@r2")
 MADE = Provenance(
@@ -38,7 +39,7 @@ class Foot(HTMLParser):
 def foot(info: BackendInfo, reason: EndReason, answer: str = "Rest.") -> Foot:
     reply = Reply(started=0.0).apply(AnswerDelta(answer), 1.0).apply(Ended(reason), 2.0)
     snapshot = Snapshot(reply, None, "0a1b2c3d", screened("", answer))
-    shown = panels.turn(snapshot, 3.0, info, made=MADE)
+    shown = panels.turn(snapshot, 3.0, info, terms=Terms(MADE.options, asked=MADE.asked))
     return Foot(panels.history(shown)[-1]["content"][0]["text"])  # it survives the way back
 
 

@@ -21,6 +21,8 @@ from ui import words
 pytestmark = pytest.mark.browser
 
 SAID = words.SAID_BY_SCRIPT
+SECONDS = 15_000
+"""In milliseconds: for a reply, on a machine that others use."""
 
 
 def numbered(conversation: Conversation, options: Options) -> Iterator[Step]:
@@ -28,7 +30,7 @@ def numbered(conversation: Conversation, options: Options) -> Iterator[Step]:
     numbered.count += 1  # type: ignore[attr-defined]
     yield ReasoningDelta("Hmm.")
     if "slow" in conversation.question:
-        yield Pause(5.0)
+        yield Pause(3.0)
     if "down" in conversation.question and numbered.count > 1:  # type: ignore[attr-defined]
         yield Unreachable("x")
     yield AnswerDelta(f"Reply {numbered.count} ({options.effort.value}).")  # type: ignore[attr-defined]
@@ -48,10 +50,9 @@ def ask(page: Page, text: str) -> None:
 
 def answered(page: Page, last: str) -> None:
     """Until the last reply reads so, and nothing more is written."""
-    expect(page.locator("#chat .bot-row:not(:has(.thought-group, .foot))").last).to_contain_text(
-        last
-    )
-    expect(page.locator("body")).not_to_have_class(re.compile("answering"))
+    replies = page.locator("#chat .bot-row:not(:has(.thought-group, .foot))")
+    expect(replies.last).to_contain_text(last, timeout=SECONDS)
+    expect(page.locator("body")).not_to_have_class(re.compile("answering"), timeout=SECONDS)
 
 
 def questions(page: Page) -> Locator:
@@ -207,7 +208,7 @@ def test_a_failure_is_no_reply_to_come_back_to_and_none_is_switched_while_one_is
     page.get_by_role("button", name="Retry").click()
     expect(page.locator("body")).to_have_class(re.compile("answering"))
     expect(control(page)).not_to_be_visible()
-    expect(page.locator("#chat .foot-cut")).to_be_visible()
+    expect(page.locator("#chat .foot-cut")).to_be_visible(timeout=SECONDS)
     expect(control(page)).to_contain_text("2 of 2")
     go(page, "earlier")
     answered(page, "Reply 1")

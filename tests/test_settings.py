@@ -77,6 +77,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         "DAILY_TOKENS": "100000",
         "METRICS_TOKEN": "mt-hunter2",
         "EMBED_ORIGINS": "https://a.example, http://localhost:3000",
+        "RESUME_SECONDS": "60",
         "DRAIN_SECONDS": "12",
         "LOG_LEVEL": "debug",
     }

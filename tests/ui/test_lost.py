@@ -140,9 +140,12 @@ WHOLE: list[Step] = [AnswerDelta("and whole."), FINISHED]
 def test_a_page_that_the_phone_threw_away_has_its_conversation_and_the_answer_again(
     network: Network, open_page: Open
 ) -> None:
+    more = threading.Event()
+
     def second_is_slow(conversation: Conversation, options: Options) -> Iterator[Step]:
         yield AnswerDelta(f"Said to {conversation.question} ")
-        yield Pause(5.0 if len(conversation.turns) > 1 else 0.0)
+        while len(conversation.turns) > 1 and not more.is_set():
+            yield Pause(0.2)
         yield from WHOLE
 
     backend = ScriptedBackend(second_is_slow)
@@ -158,6 +161,7 @@ def test_a_page_that_the_phone_threw_away_has_its_conversation_and_the_answer_ag
     for text in ("Said to one and whole.", "Said to two"):
         expect(page.locator("#chat")).to_contain_text(text)
     expect(page.locator("#stop")).to_be_visible()
+    more.set()
     expect(page.locator("#chat .foot-finished")).to_have_count(2, timeout=20_000)
     expect(page.locator("#chat")).to_contain_text("Said to two and whole.")
     assert len(backend.asked) == 2

@@ -22,7 +22,8 @@ from tests.conftest import Serve, wait_until
 from tests.ui.test_run import ASKED, several
 from tests.visitor import Visitor, shown
 from ui import words
-from ui.resuming import Resuming
+from ui.panels import ALONE
+from ui.resuming import Place, Resuming
 
 Visit = Callable[[str], Visitor]
 CANARY = "canary-4c1d"
@@ -235,18 +236,18 @@ def test_a_token_is_in_no_log(
 
 
 def test_only_so_many_ended_answers_wait_and_the_oldest_goes_first() -> None:
-    async def held() -> list[int]:
+    async def held() -> list[bool]:
         runs = several(9)
         resuming = Resuming(runs, 60.0, 2)
         tokens = [secrets.token_hex(32) for _ in range(4)]
         of = ScriptedBackend(lambda conversation, options: [Ended(EndReason.FINISHED)])
         for token in tokens:
             [run] = runs.start(token, lambda: of.stream(ASKED, Options()))
-            with resuming.watching(token, [run], token):
+            with resuming.watching(token, [run], token, Place(0, ALONE)):
                 assert await asyncio.to_thread(run.join, 2.0)
-        return [len(resuming.held(token)) for token in tokens]
+        return [resuming.held(token) is not None for token in tokens]
 
-    assert asyncio.run(held()) == [0, 0, 1, 1]
+    assert asyncio.run(held()) == [False, False, True, True]
 
 
 def test_while_somebody_waits_something_goes_over_the_wire_all_the_time(

@@ -59,6 +59,14 @@ def network(serve: Serve) -> Iterator[Callable[..., Line]]:
         each.close()
 
 
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """Pages are loaded anew here, and silence takes a while to notice."""
+    expect.set_options(timeout=20_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
 Network = Callable[..., Line]
 
 
@@ -94,7 +102,7 @@ def test_a_page_that_loses_the_connection_keeps_its_text_and_goes_on_when_it_is_
     expect(page.locator("#told")).to_be_empty()
     expect(page.locator("#chat")).to_contain_text("word15")
     net.drop()  # a proxy that has had enough: back at once, and nothing need be said
-    expect(page.locator("#chat .foot-finished")).to_be_visible(timeout=20_000)
+    expect(page.locator("#chat .foot-finished")).to_be_visible()
     expect(page.locator("#chat")).to_contain_text("word38 word39 The end.")
     assert page.evaluate("window.here") == "not loaded again"
     nothing_is_left(page)
@@ -124,7 +132,7 @@ def test_a_connection_that_falls_silent_is_given_up_and_the_answer_fetched_by_an
     ask(page, "Why?", "One,")
     net.silence(b"queue/data")  # the answer's own, while the looks at the server go on
     more.set()
-    expect(page.locator("#chat .foot-finished")).to_be_visible(timeout=20_000)
+    expect(page.locator("#chat .foot-finished")).to_be_visible()
     assert len(backend.asked) == 1
     nothing_is_left(page)
     net.silence()  # and every other: the next question goes nowhere
@@ -162,7 +170,7 @@ def test_a_page_that_the_phone_threw_away_has_its_conversation_and_the_answer_ag
         expect(page.locator("#chat")).to_contain_text(text)
     expect(page.locator("#stop")).to_be_visible()
     more.set()
-    expect(page.locator("#chat .foot-finished")).to_have_count(2, timeout=20_000)
+    expect(page.locator("#chat .foot-finished")).to_have_count(2)
     expect(page.locator("#chat")).to_contain_text("Said to two and whole.")
     assert len(backend.asked) == 2
     nothing_is_left(page)
@@ -210,7 +218,7 @@ def test_a_tab_that_was_duplicated_has_the_answer_and_the_first_says_so(
     expect(page.locator("#chat .foot-elsewhere")).to_contain_text(words.ELSEWHERE)
     expect(page.locator("#send")).to_be_visible()
     page.close()
-    expect(copy.locator("#chat .foot-finished")).to_be_visible(timeout=20_000)
+    expect(copy.locator("#chat .foot-finished")).to_be_visible()
     assert len(backend.asked) == 1
 
 
@@ -251,10 +259,8 @@ def test_a_page_that_is_loaded_again_by_hand_ends_its_answer_and_keeps_the_quest
     backend = ScriptedBackend(half)
     page = open_page(serve(backend))
     ask(page, "How much?", "half of")
-    began = time.monotonic()
     page.reload()
-    wait_until(lambda: backend.open == 0, 2.0)
-    assert backend.closed_at[0] - began < 1.0
+    wait_until(lambda: backend.open == 0, 1.0)
     expect(page.locator("#chat .user-row")).to_contain_text("How much?")
     expect(page.locator("#chat .foot-cut")).to_contain_text(words.LOST_CUT)
     nothing_is_left(page)

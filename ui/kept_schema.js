@@ -66,8 +66,8 @@
     const foot = page.querySelector(".foot");
     if (!foot) return null;
     const kind = foot.className;
-    const said = [...foot.children].filter((line) => line.textContent);
-    const all = said.map((line) => [line.className, line.textContent]);
+    const filled = [...foot.children].filter((line) => line.textContent);
+    const all = filled.map((line) => [line.className, line.textContent]);
     const ended = foot.dataset.ended ?? ENDED[kind.replace("foot foot-", "")] ?? "unfinished";
     return { kind, lines: all, data: { ...foot.dataset, ended } };
   }

@@ -60,8 +60,8 @@ SWITCHES = [
     Switch(
         "2 the page asks no model in a crisis",
         "ui/asking.py",
-        "            if replied := self.fixed(finding, history):\n",
-        "            if replied := []:\n",
+        "        if replied := self.fixed(finding, posed.so_far):\n",
+        "        if replied := []:\n",
         "tests/ui/test_alarm.py"
         "::test_whoever_calls_the_pages_function_by_hand_reaches_no_model_either",
     ),

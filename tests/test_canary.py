@@ -281,13 +281,15 @@ def test_the_command_that_reads_messages_repeats_none(place: Place) -> None:
 def test_a_kept_conversation_is_not_kept_by_the_server(place: Place, open_page: Open) -> None:
     running = place.start("-m", "tests.serve_canary", "page")
     page = open_page(running.line("http://").strip())
-    page.click("#settings .label-wrap")
+    page.click("#open-conversations")
     page.get_by_label(words.KEEP).check()
+    page.keyboard.press("Escape")
     page.fill("#question textarea", f"{place.canary} echo")
     page.press("#question textarea", "Enter")
     expect(page.locator("#chat .foot-finished")).to_be_visible()
     page.wait_for_function(
-        f"(localStorage.getItem('medicalgpt.kept') ?? '').includes('{place.canary}')"
+        f"Object.entries(localStorage).some(([name, kept]) => name.startsWith('medicalgpt.kept.')"
+        f" && kept.includes('{place.canary}'))"
     )
     page.reload()
     expect(page.locator("#chat .user-row")).to_contain_text(place.canary)

@@ -159,6 +159,7 @@
   const ACTS = {
     "open-conversations": () => show("conversations"),
     "open-exporting": () => show("exporting"),
+    "export-this": () => (byId("conversations").close(), show("exporting")),
     temporary: () => conversations.begin(!conversations.isTemporary()),
     "import-kept": () => byId("import-file").click(),
     "export-kept": () => exporting.takeAll(conversations.all()),

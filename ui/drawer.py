@@ -48,6 +48,8 @@ def _conversations() -> str:
         '<p id="kept-state" role="status"></p>'
         f'<p class="quiet" id="kept-none">{escape(words.KEPT_NONE)}</p>'
         '<ul id="kept-list"></ul>'
+        # On a phone there is no room for it beside the settings.
+        f'<div class="row narrow">{_button("export-this", words.EXPORT_TITLE)}</div>'
         '<div class="row">'
         + _button("import-kept", words.IMPORT)
         + _button("export-kept", words.EXPORT_ALL)

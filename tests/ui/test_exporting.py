@@ -163,6 +163,10 @@ def test_the_reasoning_is_there_where_it_is_ticked(serve: Serve, open_page: Open
     _, text = taken(page, words.EXPORT_JSON, reasoning=True)
     assert json.loads(text)["conversations"][0]["turns"][0]["replies"][0]["reasoning"] == TRACE
     assert TRACE not in taken(page, words.EXPORT_JSON)[1]
+    page.emulate_media(media="print")  # by the browser's own command
+    expect(page.locator("#chat .foot-finished")).to_be_visible()
+    for part in ("#chat .thought-group", "#composer", "#tools"):
+        expect(page.locator(part)).not_to_be_visible()
 
 
 def test_of_several_replies_to_a_question_all_are_taken_along(

@@ -27,9 +27,9 @@ screenshots:
 bench:
 	$(PYTHON) -m benchmarks
 
-# The embedded model, base against adapter, as the page asks it; the replies of the examinations are
-# cut at 128 tokens. Hours on two cores: it is kept as it comes, and the same command goes on.
+# The embedded model, base against adapter, as the page asks it; the replies are cut, at 128 tokens in
+# the examinations. Hours on two cores: it is kept as it comes, and the same command goes on.
 EMBEDDED = --model all --temperature 0.3 --top-p 0.95
 evaluation:
 	$(PYTHON) -m evaluation medqa medmcqa pubmedqa mmlu $(EMBEDDED) --n 300 --effort low --max-tokens 128
-	$(PYTHON) -m evaluation emergency refusal open $(EMBEDDED) --n 60 --effort medium --max-tokens 768
+	$(PYTHON) -m evaluation open refusal emergency $(EMBEDDED) --n 40 --effort medium --max-tokens 512

@@ -207,10 +207,18 @@ def test_who_comes_back_too_late_finds_what_came_and_it_is_marked(
 def test_a_tab_that_was_duplicated_has_the_answer_and_the_first_says_so(
     serve: Serve, open_page: Open
 ) -> None:
-    backend = ScriptedBackend(steadily)
+    more = threading.Event()
+
+    def waits(conversation: Conversation, options: Options) -> Iterator[Step]:
+        yield AnswerDelta("half ")
+        while not more.is_set():
+            yield Pause(0.2)
+        yield from WHOLE
+
+    backend = ScriptedBackend(waits)
     address = serve(backend)
     page, copy = open_page(address), open_page(address)
-    ask(page, "What is asthma?", "word3")
+    ask(page, "What is asthma?", "half")
     kept = page.evaluate("sessionStorage.getItem('medicalgpt.lost')")
     copy.evaluate("kept => sessionStorage.setItem('medicalgpt.lost', kept)", kept)
     copy.reload()
@@ -218,6 +226,7 @@ def test_a_tab_that_was_duplicated_has_the_answer_and_the_first_says_so(
     expect(page.locator("#chat .foot-elsewhere")).to_contain_text(words.ELSEWHERE)
     expect(page.locator("#send")).to_be_visible()
     page.close()
+    more.set()
     expect(copy.locator("#chat .foot-finished")).to_be_visible()
     assert len(backend.asked) == 1
 

@@ -22,7 +22,8 @@ REFUSED = re.compile(
     r"\b(?:I|we|this (?:assistant|model|page|service)|MedicalGPT)(?:['’](?:m|re|ll))?\b"
     r"[^.!?\n]{0,12}?\b(?:cannot|can['’]t|can not|won['’]t|will not|unable to|not able to"
     r"|not going to|decline|refuse|not comfortable|should not|shouldn['’]t)\b"
-    r"|\b(?:it|that|this) (?:would be|is) (?:\w+ )?(?:unethical|illegal|against the law)\b",
+    r"|\b(?:it|that|this) (?:would be|is) (?:\w+ )?(?:unethical|illegal|against the law)\b"
+    r"|\bsorry, but\b[^.!?\n]{0,160}\b(?:unethical|illegal|violat\w+|against the law)\b",
     re.IGNORECASE,
 )
 START = 200

@@ -12,6 +12,7 @@
   const DISARMED = "\u200b";
   const { words } = window.medicalgpt;
   let answering = false;
+  let asks = 0; // questions so far
   let misses = 0;
   let given = ""; // the question of a comparison that a lost connection put back into the box
   let timer = 0;
@@ -29,6 +30,7 @@
   function begun(shown) {
     const last = shown.at(-1);
     if (last?.role !== "user" && last?.metadata?.id !== "going") return supported(shown);
+    asks += 1;
     write(true);
     window.medicalgpt.asked(shown);
     announce(words.thinking);
@@ -215,9 +217,10 @@
     if (event.key === "Escape" && answering) byId("stop")?.click();
   });
 
-  // A stop that found nothing to stop must not leave the page waiting.
+  // A stop that found nothing to stop must not leave the page waiting; the next question is not meant.
   function stopped() {
-    setTimeout(() => answering && end(), 1500);
+    const meant = asks;
+    setTimeout(() => answering && asks === meant && end(), 1500);
   }
 
   // What the page puts into markup to disarm it is not for other programs.

@@ -177,6 +177,7 @@ def test_what_followed_a_reply_leaves_with_it_and_comes_back_with_it(
     go(page, "later")
     answered(page, "Reply 4")
     expect(questions(page)).to_have_text(["one", "two"])
+    expect(page.locator("#chat .alternatives")).to_have_count(2)
     go(page, "earlier")
     answered(page, "Reply 3")
 

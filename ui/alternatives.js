@@ -207,20 +207,7 @@
     document.getElementById("other-reply")?.click();
   }
 
-  // Gradio renders its transcript anew as it likes.
-  function watch() {
-    const chat = document.getElementById("chat");
-    if (!chat) return void setTimeout(watch, 100);
-    let due = false;
-    new MutationObserver(() => {
-      if (due || !turns.size) return;
-      due = true;
-      setTimeout(() => ((due = false), draw()), 100);
-    }).observe(chat, { childList: true, subtree: true });
-  }
-
   const alternatives = { before, edited, begun, settled, switched, clear, of, restore };
   Object.assign(window.medicalgpt, { alternatives });
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
-  else watch();
+  window.medicalgpt.drawn(() => turns.size && draw());
 })();

@@ -114,18 +114,5 @@
     }
   }
 
-  function watch() {
-    const chat = document.getElementById("chat");
-    if (!chat) return void setTimeout(watch, 100);
-    let due = false;
-    new MutationObserver(() => {
-      if (due) return;
-      due = true;
-      setTimeout(() => ((due = false), offer()), 250);
-    }).observe(chat, { childList: true, subtree: true });
-    offer();
-  }
-
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
-  else watch();
+  window.medicalgpt.drawn(offer);
 })();

@@ -10,18 +10,5 @@
     if (place && place.textContent !== sentence) place.textContent = sentence;
   }
 
-  function watch() {
-    const chat = document.getElementById("chat");
-    if (!chat) return void setTimeout(watch, 100);
-    let due = false;
-    new MutationObserver(() => {
-      if (due) return;
-      due = true;
-      setTimeout(() => ((due = false), show()), 250);
-    }).observe(chat, { childList: true, subtree: true });
-    show();
-  }
-
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
-  else watch();
+  window.medicalgpt.drawn(show);
 })();

@@ -9,6 +9,8 @@
   const MISSES = 3; // looks without an answer in a row that mean the server is gone
   const REGION = "medicalgpt.region"; // where the visitor said to be, for the notices' numbers
   const STOOD = "medicalgpt.alarms"; // the notices that stood, our own fixed text, over such a reload
+  const REDRAW = 100; // after a change of the transcript, several of which come at once
+  const SUBMIT = "#chat .message-row:has(textarea) button:first-child"; // of an edited question
   const DISARMED = "\u200b";
   const { words } = window.medicalgpt;
   let answering = false;
@@ -16,6 +18,7 @@
   let misses = 0;
   let given = ""; // the question of a comparison that a lost connection put back into the box
   let timer = 0;
+  const redraws = [tidy];
 
   const byId = (id) => document.getElementById(id);
   const box = () => document.querySelector("#question textarea");
@@ -217,6 +220,18 @@
     if (event.key === "Escape" && answering) byId("stop")?.click();
   });
 
+  // Gradio puts an edited question into its transcript before anybody is asked, and a running answer
+  // does not take it out again. Until that has ended, the text stays where it was typed.
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (!answering || !event.target.closest(SUBMIT)) return;
+      event.stopPropagation();
+      tell(words.still_answering);
+    },
+    true,
+  );
+
   // A stop that found nothing to stop must not leave the page waiting; the next question is not meant.
   function stopped() {
     const meant = asks;
@@ -281,6 +296,11 @@
     }
   }
 
+  // Gradio renders its transcript anew as it likes; what others put there is put there again.
+  function drawn(again) {
+    redraws.push(again);
+  }
+
   function watch() {
     const chat = byId("chat");
     if (!chat) return void setTimeout(watch, 100);
@@ -288,18 +308,22 @@
     new MutationObserver(() => {
       if (due) return;
       due = true;
-      setTimeout(() => ((due = false), tidy()), 250);
+      setTimeout(() => ((due = false), redraw()), REDRAW);
     }).observe(chat, { childList: true, subtree: true });
     new MutationObserver(once).observe(byId("alarms"), { childList: true, subtree: true });
     document.addEventListener("click", (event) => {
       if (event.target.closest("#new, #open-kept")) byId("stood")?.remove();
     });
     standAgain();
-    tidy();
+    redraw();
     look();
   }
 
-  Object.assign(window.medicalgpt, { begun, settled, compared, stopped, tell });
+  function redraw() {
+    for (const again of redraws) again();
+  }
+
+  Object.assign(window.medicalgpt, { begun, settled, compared, stopped, tell, drawn });
   Object.assign(window.medicalgpt, { look, gone, returned, goesOn, stand, standDown, giveBack });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();

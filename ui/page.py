@@ -127,7 +127,6 @@ class Page:
         banners = asking.banners(finding)
         kept = text if text.strip() and not typed.strip() else KEEP
         if self.asking.busy(request):
-            # The running answer brings the old question back.
             return KEEP, kept, frame.notice(words.STILL_ANSWERING), *banners
         try:
             question = panels.question(checked(text))

@@ -114,9 +114,10 @@ def test_an_edit_during_an_answer_takes_nothing_away(
     expect(page.locator("body")).to_have_class(re.compile("answering"))
     page.fill("#chat .user-row textarea", "another")
     page.locator("#chat [aria-label=Submit]").dispatch_event("click")
-    expect(page.locator("#notice")).to_contain_text(words.STILL_ANSWERING)
-    assert page.input_value("#question textarea") == "another"
+    expect(page.locator("#told")).to_contain_text(words.STILL_ANSWERING)
     answered(page, "Reply 2")
+    assert page.input_value("#chat .user-row textarea") == "another"
+    page.get_by_role("button", name="Cancel").click()
     expect(questions(page)).to_have_text(["one", "slow"])
     assert told(backend) == [["one"], ["one", "Reply 1 (medium).", "slow"]]
 

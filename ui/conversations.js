@@ -174,11 +174,11 @@
   // What the page's events call. Each gives what its outputs shall show.
 
   function show(kept) {
-    window.medicalgpt.alternatives?.clear();
+    window.medicalgpt.alternatives.clear();
     kept.turns.forEach(({ shown, replies, asked }, index) => {
       if (replies.length < 2) return;
       const messages = replies.map((each) => schema.replyMessages(each, asked));
-      window.medicalgpt.alternatives?.restore(index, { shown, replies: messages });
+      window.medicalgpt.alternatives.restore(index, { shown, replies: messages });
     });
     return schema.messages(kept.turns);
   }

@@ -25,12 +25,16 @@
       else all.at(-1)?.push(message);
     }
     return all.map(([question, ...messages], index) => {
-      const other = window.medicalgpt.alternatives?.of(index);
+      const other = window.medicalgpt.alternatives.of(index);
       const replies = (other?.replies ?? [messages]).filter((one) => one.length);
       const packed = replies.map((one) => reply(one, reasoning));
       const asked = packed.find((one) => one.asked)?.asked ?? null;
       packed.forEach((one) => delete one.asked);
-      return { question: said(question), asked, shown: other?.shown ?? 0, replies: packed };
+      const shown = other?.shown ?? 0;
+      // Of very many, those that came last, and always the one in sight.
+      const from = Math.max(0, Math.min(shown, packed.length - MOST.replies));
+      const last = packed.slice(from, from + MOST.replies);
+      return { question: said(question), asked, shown: shown - from, replies: last };
     });
   }
 

@@ -14,10 +14,10 @@
   const DISARMED = "\u200b";
   const { words } = window.medicalgpt;
   let answering = false;
-  let asks = 0; // questions so far
   let misses = 0;
   let given = ""; // the question of a comparison that a lost connection put back into the box
   let timer = 0;
+  let stopping = 0; // the timer of a stop
   const redraws = [tidy];
 
   const byId = (id) => document.getElementById(id);
@@ -32,13 +32,19 @@
   // asked nothing begins nothing, and ends no answer that is still being written.
   function begun(shown) {
     const last = shown.at(-1);
-    if (last?.role !== "user" && last?.metadata?.id !== "going") return supported(shown);
-    asks += 1;
+    if (!last) return emptied();
+    if (last.role !== "user" && last.metadata?.id !== "going") return supported(shown);
     write(true);
     window.medicalgpt.asked(shown);
     announce(words.thinking);
     tell("");
     look();
+  }
+
+  // What comes now is another conversation, as after the button for a new one.
+  function emptied() {
+    byId("stood")?.remove();
+    if (!comparing()) window.medicalgpt.renewed();
   }
 
   // The answer to it is picked up.
@@ -83,6 +89,7 @@
   }
 
   function end() {
+    clearTimeout(stopping); // the next question is not meant by it
     write(false);
     takeBack();
     window.medicalgpt.answered();
@@ -232,10 +239,10 @@
     true,
   );
 
-  // A stop that found nothing to stop must not leave the page waiting; the next question is not meant.
+  // A stop that found nothing to stop must not leave the page waiting.
   function stopped() {
-    const meant = asks;
-    setTimeout(() => answering && asks === meant && end(), 1500);
+    clearTimeout(stopping);
+    stopping = setTimeout(() => answering && end(), 1500);
   }
 
   // What the page puts into markup to disarm it is not for other programs.

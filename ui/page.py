@@ -151,7 +151,7 @@ class Page:
         history, wanted = panels.history(shown), Wanted(effort, length, temperature)
         try:
             # Over a bad connection the page posts a question twice, if it heard nothing of it.
-            started = self._held(history, request)
+            started = self._held(history, request) if asked.read(history) else None
             started = started or await self.asking.start(history, wanted, request)
         except NotAsked as instead:
             yield instead.shown  # a generator that says nothing would empty the conversation
@@ -202,6 +202,14 @@ class Page:
                         yield panels.cut(shown, words.ELSEWHERE, info, panels.ELSEWHERE)
                         return
                     yield [*above, *turn]
+
+    async def stop(self, request: gr.Request) -> None:
+        """End the answer that this page shows, also where its connection has just come back."""
+        watch = self._resuming.held(asking.token(request))
+        if watch is None:
+            return await self.asking.stop(request)
+        for run in watch.runs:
+            run.cancel()
 
     async def opened(self) -> tuple[Any, Any, Any]:
         """The settings with the bounds and defaults of the model as it is now."""
@@ -270,7 +278,7 @@ def build_page(
         other = gr.Button(elem_id="other-reply")
         switch = "(shown) => window.medicalgpt.alternatives.switched(shown)"
         other.click(None, [chat], [chat], js=switch).then(None, [chat], js=KEEP_TURN)
-        stop.click(page.asking.stop, None, None, **now).then(None, js=STOPPED)
+        stop.click(page.stop, None, None, **now).then(None, js=STOPPED)
         # A model that is loaded may allow more than could be known of it when the page was built.
         demo.load(page.opened, None, [effort, length, temperature], **now)
         afresh = [chat, box, notice, *alarms]

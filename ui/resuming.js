@@ -6,6 +6,8 @@
 
   const KEPT = "medicalgpt.lost"; // the conversation of an answer that is being written, in this tab
   const SILENCE = 10000; // milliseconds; a stream says something twice a second
+  const PAUSE = 250; // the first after a second loss, doubled with each
+  const LONGEST = 15000;
   const QUIET = 3000; // and so long where the looks at the state fail too
   const ADDRESS = /\/gradio_api\/(queue\/join|queue\/data|run\/predict)$/;
   const GATEWAY = [502, 504]; // the word of a proxy for a server that is not there
@@ -18,6 +20,8 @@
   let renamed = 0; // an old connection may linger, so that Gradio's session gets a new name each time
   let heardAt = 0;
   let lostAt = 0;
+  let returnedAt = 0;
+  let hasty = 0; // losses one soon after the other: each waits longer than the one before
   let back = null;
   let seconds = 0; // that the server keeps a lost answer for
   let server = ""; // which start of the server the page came from
@@ -154,6 +158,7 @@
   function lose() {
     if (back) return back.promise;
     lostAt = Date.now();
+    hasty = lostAt - returnedAt < SILENCE ? hasty + 1 : 0;
     back = {};
     back.promise = new Promise((resolve) => (back.resolve = resolve));
     for (const each of inFlight) each.abort();
@@ -180,7 +185,9 @@
     renamed += 1;
     window.medicalgpt.returned();
     if (!token) forget();
-    resolve();
+    returnedAt = Date.now();
+    // Where only the looks get through, to ask again at once would go round without a pause.
+    setTimeout(resolve, hasty && Math.min(LONGEST, PAUSE * 2 ** hasty));
   }
 
   // Another server, whose functions may be others.

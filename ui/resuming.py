@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Resuming:
         self._all = runs
         self._most = most
         self._watches: dict[str, Watch] = {}
-        self._closed: deque[str] = deque(maxlen=CLOSED)
+        self._closed: OrderedDict[str, None] = OrderedDict()
 
     def held(self, token: str) -> Watch | None:
         """Who looked last at the runs of this token; None for one that is unknown or expired."""
@@ -93,8 +93,10 @@ class Resuming:
         if watch is not None:
             watch.forget()
             _cancel(watch.runs, EndReason.STOPPED)
-        elif TOKEN.fullmatch(token) and token not in self._closed:
-            self._closed.append(token)  # its question may still be on its way
+        elif TOKEN.fullmatch(token):
+            self._closed[token] = None  # its question may still be on its way
+            while len(self._closed) > CLOSED:
+                self._closed.popitem(last=False)
 
     def _begin(self, watch: Watch) -> Watch:
         before = self._watches.get(watch.token)

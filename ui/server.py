@@ -28,10 +28,14 @@ from ui.guard import Guard
 from ui.limits import Limits
 from ui.metrics import Metrics
 from ui.page import build_page, mount_options
+from ui.rates import Rates
 from ui.resuming import Resuming
 from ui.runs import Runs
 from ui.visitors import Visitors
 
+CLOSED_PER_MINUTE, CLOSED_PER_HOUR = 60, 600
+"""Pages of one visitor that say they are closed, and whose question has not been heard of: more
+than anybody opens, and too few to crowd out those of others."""
 SENTENCES = {404: words.NOT_FOUND, 503: words.BUSY.format(n=20)}
 
 
@@ -74,6 +78,7 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
 
 def _add_routes(app: FastAPI, backend: Backend, runs: Runs, resuming: Resuming) -> None:
     disclaimer, privacy = disclaimer_page(), privacy_page()
+    closed = Rates(CLOSED_PER_MINUTE, CLOSED_PER_HOUR)
     start = secrets.token_hex(4)  # so that an open page can tell a restart from a lost packet
 
     async def healthz() -> Response:
@@ -101,7 +106,14 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs, resuming: Resuming) 
 
     async def gone(request: Request) -> Response:
         """The page of this token is closed, or has its answer. Tells nobody if there was one."""
-        resuming.end((await request.body()).decode("ascii", "replace"))
+        token = (await request.body()).decode("ascii", "replace")
+        # Set by the guard: no address. Whoever knows a token may always end its answer.
+        key = request.client.host if request.client else ""
+        if resuming.held(token) is None:
+            if closed.wait(key):
+                return Response(status_code=204)
+            closed.count(key)
+        resuming.end(token)
         return Response(status_code=204)
 
     app.add_api_route("/gone", gone, methods=["POST"])

@@ -97,7 +97,7 @@ PRIVACY_SECTIONS = (
         "What you write, what the model thinks and what it answers are in the server's memory "
         "while your question is answered, and gone after that. Where the connection to your page "
         "is lost, the answer waits there for two minutes, or what the owner chose instead, so that "
-        "your page can fetch it, and no other page can. None of it is written to a file, a "
+        "your page can fetch it, and nobody else can. None of it is written to a file, a "
         "database, a log or a statistic, and none of it is used to train anything.",
     ),
     (
@@ -128,8 +128,10 @@ PRIVACY_SECTIONS = (
         "In your browser: what the page needs",
         "While a question is answered, the conversation is also in this tab's own storage, so that "
         "a page that had to be loaded again can go on with it. It is taken out when the answer has "
-        "ended, and gone when the tab is closed. The region whose emergency numbers you choose is "
-        "remembered until you choose another. There are no cookies, and nobody else's scripts.",
+        "ended, and gone when the tab is closed. So is which kept conversation the tab shows, and, "
+        "for a load that a lost connection forces, a safety notice that stands. The region whose "
+        "emergency numbers you choose is remembered until you choose another. There are no "
+        "cookies, and nobody else's scripts.",
     ),
     (
         "Other programs",

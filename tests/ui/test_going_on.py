@@ -122,6 +122,25 @@ def test_an_edit_during_an_answer_takes_nothing_away(
     assert told(backend) == [["one"], ["one", "Reply 1 (medium).", "slow"]]
 
 
+def test_what_is_typed_ahead_takes_over_no_answer_that_is_being_written(
+    serve: Serve, open_page: Open, backend: ScriptedBackend
+) -> None:
+    page = open_page(serve(backend))
+    ask(page, "slow")
+    answered(page, "Reply 1")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator("body")).to_have_class(re.compile("answering"))
+    page.wait_for_timeout(500)  # until it is the server's too
+    ask(page, "next")
+    expect(page.locator("#notice")).to_contain_text(words.STILL_ANSWERING)
+    assert page.input_value("#question textarea") == "next"
+    page.wait_for_timeout(500)
+    expect(page.locator("#stop")).to_be_visible()
+    expect(page.locator("#chat .foot-elsewhere")).to_have_count(0)
+    answered(page, "Reply 2")
+    expect(page.locator("#chat .foot-finished")).to_have_count(1)
+
+
 def test_trying_again_keeps_the_reply_there_was_and_a_way_back_to_it(
     serve: Serve, open_page: Open, backend: ScriptedBackend
 ) -> None:

@@ -376,22 +376,59 @@ def test_several_replies_to_a_question_come_back_where_the_page_can_show_them(
     replies = [{**REPLY, "answer": each, "ended": "stopped"} for each in ("earlier", "later")]
     turn = {"question": "Why?", "asked": None, "shown": 1, "replies": replies}
     put(page, {**conversation(1), "turns": [turn]})
-    page.evaluate(
-        """() => {
-            window.calls = [];
-            window.medicalgpt.alternatives = {
-                clear: () => window.calls.push(["clear"]),
-                restore: (turn, entry) => window.calls.push([turn, entry]),
-            };
-        }"""
-    )
     opened(page)
     titles(page).click()
-    expect(page.locator("#chat .bot-row").first).to_have_text(re.compile("later"))
-    [clear, [number, entry]] = page.evaluate("window.calls")
-    assert (clear, number, entry["shown"]) == (["clear"], 0, 1)
-    shown = [reply[0]["content"][0]["text"] for reply in entry["replies"]]
-    assert shown == ["earlier", "later"]
+    first = page.locator("#chat .bot-row").first
+    expect(first).to_have_text(re.compile("later"))
+    way = page.locator("#chat .alternatives")
+    expect(way).to_contain_text("2 of 2")
+    way.get_by_role("button").first.click()
+    expect(first).to_have_text(re.compile("earlier"))
+
+
+def test_what_is_written_can_be_read_however_many_replies_a_question_has(
+    serve: Serve, open_page: Open
+) -> None:
+    page = open_page(serve(ScriptedBackend(echo)))
+    switch_on(page)
+    ask(page, "one")
+    page.wait_for_function(f"{TURNS} === 1")
+    script = """shown => {
+        const [question, ...reply] = JSON.parse(JSON.stringify(shown));
+        const replies = Array.from({ length: 25 }, (_, at) => reply.map((message) => (
+            { ...message, content: [{ type: "text", text: `reply ${at}` }] })));
+        window.medicalgpt.alternatives.restore(0, { shown: 3, replies });
+        window.medicalgpt.keep([question, ...replies[3]]);
+    }"""
+    shown = [
+        {"role": role, "content": [{"type": "text", "text": text}], "metadata": {"id": mark}}
+        for role, text, mark in (("user", "one", "question"), ("assistant", "reply", "answer"))
+    ]
+    page.evaluate(script, shown)
+    [one] = kept(page)
+    [turn] = one["turns"]
+    assert len(turn["replies"]) == 20
+    assert turn["shown"] == 3, "which is the one on the page"
+    assert turn["replies"][2]["answer"] == "reply 2"
+    expect(opened(page).locator("#kept-list .open b")).to_have_text(["one"])
+    assert len(kept(page)) == 1
+
+
+def test_something_else_after_a_fixed_reply_begins_another_conversation(
+    serve: Serve, open_page: Open
+) -> None:
+    page = open_page(serve(ScriptedBackend(echo)))
+    switch_on(page)
+    ask(page, "one")
+    page.wait_for_function(f"{TURNS} === 1")
+    page.fill("#question textarea", "I want to kill myself tonight.")
+    page.press("#question textarea", "Enter")
+    expect(page.locator("#crisis .alarm")).to_be_visible()
+    page.locator("#chat .options button").last.click()
+    expect(page.get_by_text(words.TAGLINE)).to_be_visible()
+    ask(page, "two")
+    page.wait_for_function(f"{TURNS} === 2")
+    assert [asked(each) for each in kept(page)] == [["one"], ["two"]]
 
 
 HOSTILE = (

@@ -1,21 +1,29 @@
-// The copy button of an answer: an answer that is not whole takes its mark along.
+// What leaves the page by the clipboard: without what disarms it as markup, which is not for other
+// programs; and by an answer's button, an answer that is not whole takes its mark along.
 (() => {
   "use strict";
+
+  const { plain } = window.medicalgpt.disarming;
+  let mark = "";
+
+  document.addEventListener("copy", (event) => {
+    event.clipboardData.setData("text/plain", plain(String(getSelection())));
+    event.preventDefault();
+  });
 
   const clipboard = navigator.clipboard;
   if (!clipboard) return;
   const copy = clipboard.writeText.bind(clipboard);
-  let mark = "";
+  clipboard.writeText = (text) => copy(plain(mark ? `${text.trimEnd()}\n\n[${mark}]` : text));
 
   function markOf(row) {
-    const notes = [...(row?.nextElementSibling?.querySelectorAll(".foot .note") ?? [])];
+    const notes = [...(row.nextElementSibling?.querySelectorAll(".foot .note") ?? [])];
     return notes.map((note) => note.textContent).join(" ");
   }
 
-  clipboard.writeText = (text) => copy(mark ? `${text.trimEnd()}\n\n[${mark}]` : text);
-
+  // Which button it is, only its label says, in the browser's language; none but one copies.
   document.addEventListener("click", (event) => {
-    const button = event.target.closest('#chat [aria-label="Copy message"]');
-    mark = button ? markOf(button.closest(".message-row")) : "";
+    const row = event.target.closest("button")?.closest("#chat .bot-row");
+    mark = row ? markOf(row) : "";
   }, true);
 })();

@@ -11,7 +11,6 @@
   const STOOD = "medicalgpt.alarms"; // the notices that stood, our own fixed text, over such a reload
   const REDRAW = 100; // after a change of the transcript, several of which come at once
   const SUBMIT = "#chat .message-row:has(textarea) button:first-child"; // of an edited question
-  const DISARMED = "\u200b";
   const { words } = window.medicalgpt;
   let answering = false;
   let misses = 0;
@@ -203,7 +202,7 @@
   }
 
   function asked() {
-    return questions().at(-1)?.innerText.replaceAll(DISARMED, "").trim() ?? "";
+    return window.medicalgpt.disarming.plain(questions().at(-1)?.innerText ?? "").trim();
   }
 
   function giveBack(text) {
@@ -243,17 +242,6 @@
   function stopped() {
     clearTimeout(stopping);
     stopping = setTimeout(() => answering && end(), 1500);
-  }
-
-  // What the page puts into markup to disarm it is not for other programs.
-  document.addEventListener("copy", (event) => {
-    event.clipboardData.setData("text/plain", String(getSelection()).replaceAll(DISARMED, ""));
-    event.preventDefault();
-  });
-  const clipboard = navigator.clipboard;
-  if (clipboard) {
-    const copy = clipboard.writeText.bind(clipboard);
-    clipboard.writeText = (text) => copy(text.replaceAll(DISARMED, ""));
   }
 
   document.addEventListener("visibilitychange", () => {

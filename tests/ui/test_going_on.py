@@ -228,6 +228,7 @@ def test_a_failure_is_no_reply_to_come_back_to_and_none_is_switched_while_one_is
     answered(page, "Reply 1")
     page.get_by_role("button", name="Retry").click()
     expect(page.locator("body")).to_have_class(re.compile("answering"))
+    expect(control(page)).to_have_count(1)
     expect(control(page)).not_to_be_visible()
     expect(page.locator("#chat .foot-cut")).to_be_visible(timeout=SECONDS)
     expect(control(page)).to_contain_text("2 of 2")

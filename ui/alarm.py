@@ -1,7 +1,7 @@
 """What the page does where a red flag is found: the notices above everything, the fixed replies.
 
 Pure, but for what the rules say: an act of the visitor in, HTML and messages out. The texts stand
-in `safety/`; which region's numbers are in sight, `page.js` decides by the visitor's own choice.
+in `safety/`; which region's numbers are in sight, the browser decides by the visitor's own choice.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 from ui import words
 from ui.words import Sections
 
-HERE = Path(__file__).parent
+STYLE = Path(__file__).parent / "browser" / "disclaimer.css"
 
 
 def disclaimer_page() -> str:
@@ -25,7 +25,7 @@ def privacy_page() -> str:
 
 def _document(title: str, sections: Sections, more: tuple[str, str]) -> str:
     said = "".join(f"<h2>{escape(head)}</h2><p>{escape(text)}</p>" for head, text in sections)
-    style = (HERE / "disclaimer.css").read_text("utf-8")
+    style = STYLE.read_text("utf-8")
     where, link = more
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

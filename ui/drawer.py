@@ -1,6 +1,6 @@
 """The conversations that the browser keeps, and taking one along: two dialogs, and what opens them.
 
-Static markup that `drawer.js` fills: nothing in it comes from the server but these words.
+Static markup that `browser/drawer.js` fills: nothing in it comes from the server but these words.
 """
 
 # Gradio's own annotations are partial.

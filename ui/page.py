@@ -28,7 +28,7 @@ from ui.resuming import Place, Resuming
 from ui.run import snapshots
 from ui.runs import Runs
 
-HERE = Path(__file__).parent
+BROWSER = Path(__file__).parent / "browser"
 BEGUN = "(shown) => (window.medicalgpt.alternatives.begun(shown), window.medicalgpt.begun(shown))"
 SETTLED = (
     "(shown) => (window.medicalgpt.alternatives.settled(shown), window.medicalgpt.settled(shown))"
@@ -300,10 +300,10 @@ def mount_options(feedback: bool = False) -> dict[str, Any]:
     said = json.dumps(words.SAID_BY_SCRIPT).replace("<", "\\u003c")
     markup = json.dumps(markdown.for_a_script()).replace("<", "\\u003c")
     scripts = (*SCRIPTS, *(["feedback.js"] if feedback else []))
-    script = "".join((HERE / name).read_text("utf-8") for name in scripts)
+    script = "".join((BROWSER / name).read_text("utf-8") for name in scripts)
     # Not Gradio's `css`: that is confined to the inside of its container, and the class that
     # tells whether an answer is being written is on the body.
-    style = "".join((HERE / name).read_text("utf-8") for name in STYLES)
+    style = "".join((BROWSER / name).read_text("utf-8") for name in STYLES)
     return {
         "theme": _theme(),
         "head": (

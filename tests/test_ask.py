@@ -21,9 +21,9 @@ from backend import Opened
 from tests.ask_scripted import scripted
 from tests.backend.conftest import model_path
 from tests.conftest import ROOT, Program
-from ui import words
 from ui.aside import CLEAR, DIM, PLAIN, Aside
 from ui.terminal import main
+from ui.words import ENGLISH as words
 
 __all__ = ["model_path"]
 

@@ -36,7 +36,7 @@ from tests.faults import Behaviour, FaultServer
 from tests.test_app import free_port
 from tests.ui.conftest import Open, browser, open_page
 from tests.visitor import Visitor, shown
-from ui import words
+from ui.words import ENGLISH as words
 
 __all__ = ["browser", "model_path", "open_page"]
 

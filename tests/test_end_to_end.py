@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import Program
 from tests.ui.conftest import Open, browser, open_page
-from ui import words
+from ui.words import ENGLISH as words
 
 __all__ = ["browser", "open_page"]
 

@@ -17,7 +17,7 @@ from tests.conftest import Program
 from tests.test_app import free_port
 from tests.test_end_to_end import PATIENCE, ask, shorten
 from tests.ui.conftest import Open, browser, open_page
-from ui import words
+from ui.words import ENGLISH as words
 
 __all__ = ["browser", "model_path", "open_page"]
 

@@ -22,8 +22,8 @@ from tests.backend.conftest import model_path
 from tests.backend.sources import Source, make_wheel, served
 from tests.conftest import ROOT, Program
 from tests.test_app import free_port
-from ui import words
 from ui.serve import LAST_UPDATE
+from ui.words import ENGLISH as words
 
 __all__ = ["model_path"]
 

@@ -15,7 +15,7 @@ from contextlib import aclosing
 from typing import Any, cast
 
 import gradio as gr
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from backend.base import Backend, Busy
@@ -23,13 +23,14 @@ from chat.conversation import ANSWER, QuestionError
 from chat.conversation import question as checked
 from safety.finding import NOTHING, Finding
 from settings import Settings
-from ui import asking, fields, panels, words
+from ui import asking, fields, panels
 from ui.asking import KEEP, Asking, NotAsked, Wanted
 from ui.fields import Fields
 from ui.limits import NotNow, OneAtATime, TooSoon
 from ui.panels import Message
 from ui.run import snapshots
 from ui.runs import Runs
+from ui.words import Words
 
 NAME = "ask"
 
@@ -37,9 +38,10 @@ NAME = "ask"
 class Api:
     """What the function does. One instance serves everybody and holds nothing of theirs."""
 
-    def __init__(self, backend: Backend, runs: Runs, settings: Settings) -> None:
+    def __init__(self, words: Words, backend: Backend, runs: Runs, settings: Settings) -> None:
+        self._words = words
         self._backend = backend
-        self._asking = Asking(backend, runs)
+        self._asking = Asking(words, backend, runs)
         self._show_reasoning = settings.show_reasoning != "off"
 
     async def ask(
@@ -56,16 +58,17 @@ class Api:
         All of it comes from a stranger, of any type. Whatever becomes of the question, a red flag
         in it is answered by its notices.
         """
-        info, wanted = self._backend.info, self._wanted(effort, max_tokens, temperature)
+        words, info = self._words, self._backend.info
+        wanted = self._wanted(effort, max_tokens, temperature)
         before = panels.history(_marked(history))
         if not isinstance(cast("object", question), str) or wanted is None:
-            yield fields.unasked(info, NOTHING, before, words.BAD_CALL)
+            yield fields.unasked(words, info, NOTHING, before, words.BAD_CALL)
             return
         finding = await asking.look(before, question)
         try:
             asked = [*before, panels.question(checked(question))]
         except QuestionError as fault:
-            yield fields.unasked(info, finding, before, words.cannot_ask(fault))
+            yield fields.unasked(words, info, finding, before, words.cannot_ask(fault))
             return
         try:
             [run] = (await self._asking.start(asked, wanted, request)).runs
@@ -76,7 +79,9 @@ class Api:
             async with aclosing(snapshots(run)) as seen:
                 async for [snapshot] in seen:
                     now, info = time.monotonic(), self._backend.info
-                    yield fields.of(snapshot, now, info, finding, asked, self._show_reasoning)
+                    yield fields.of(
+                        words, snapshot, now, info, finding, asked, self._show_reasoning
+                    )
         finally:
             # The client has gone, or the reply has ended and there is nothing to cancel.
             run.cancel()
@@ -99,10 +104,10 @@ class Api:
         return wanted
 
     def _instead(self, instead: NotAsked, finding: Finding, before: list[Message]) -> Fields:
-        info, why = self._backend.info, instead.why
+        words, info, why = self._words, self._backend.info, instead.why
         if instead.shown is not KEEP and why is None:
             shown = panels.history(instead.shown)
-            return fields.fixed(info, finding, shown, shown[-1]["content"][0]["text"])
+            return fields.fixed(words, info, finding, shown, shown[-1]["content"][0]["text"])
         seconds = None
         match why:
             case None:
@@ -114,23 +119,25 @@ class Api:
                 note = words.cannot_ask(why)
             case _:
                 note = words.BAD_CALL
-        return fields.unasked(info, finding, before, note, seconds)
+        return fields.unasked(words, info, finding, before, note, seconds)
 
 
-def add_api(demo: gr.Blocks, backend: Backend, runs: Runs, settings: Settings) -> None:
+def add_api(
+    demo: gr.Blocks, words: Words, backend: Backend, runs: Runs, settings: Settings
+) -> None:
     """Give `demo`, which has all of its other functions already, the one for programs."""
     for function in demo.fns.values():
         function.api_visibility = "private"
     with demo:
         gr.api(
-            Api(backend, runs, settings).ask,
+            Api(words, backend, runs, settings).ask,
             api_name=NAME,
             api_description=words.API,
             concurrency_limit=None,
         )
 
 
-def add_info(app: FastAPI, demo: gr.Blocks) -> None:
+def add_info(app: APIRouter, demo: gr.Blocks) -> None:
     """The address where a client learns how to call it.
 
     In the place of Gradio's own, which puts the host that the first client named into the answer

@@ -7,9 +7,10 @@ import time
 from typing import TextIO
 
 from chat.reply import Phase
-from ui import fields, words
+from ui import fields
 from ui.fields import Told
 from ui.run import Snapshot
+from ui.words import ENGLISH
 
 DIM, PLAIN, CLEAR = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
 
@@ -32,7 +33,7 @@ class Aside:
         for notice in notices:
             numbers = "".join(f"\n  {e['number']}  {e['name']}" for e in notice["numbers"])
             self.line(f"{notice['heading']}\n{notice['text']}{numbers}\n")
-        self.line(words.DISCLAIMER, dim=True)
+        self.line(ENGLISH.DISCLAIMER, dim=True)
 
     def line(self, text: str, dim: bool = False) -> None:
         """A line, or nothing for nothing."""
@@ -43,11 +44,13 @@ class Aside:
         """The reasoning as it grows, or what goes on, in one line that is written over."""
         text, reply = snapshot.screened.reasoning, snapshot.reply
         if self.reasoning and len(text) > self._shown:
-            head = "" if self._shown else f"{self._over()}{words.REASONING}\n"
+            head = "" if self._shown else f"{self._over()}{ENGLISH.REASONING}\n"
             self._write(f"{head}{self._dim}{fields.plain(text[self._shown :])}{self._plain}")
             self._shown, self._writes = len(text), True
         elif self._live and not self._shown and reply.phase in (Phase.WAITING, Phase.THINKING):
-            self._write(f"{CLEAR}{self._dim}{fields.going(reply, time.monotonic())}{self._plain}")
+            self._write(
+                f"{CLEAR}{self._dim}{fields.going(ENGLISH, reply, time.monotonic())}{self._plain}"
+            )
             self._waits = True
 
     def close(self) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safety.links import without_marks
-from ui import panels, words
+from ui import panels
 from ui.panels import Message
+from ui.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def read(history: list[Message]) -> Asked | None:
     return Asked(before, history[:-2], without_marks(begun))
 
 
-def to_go_on(history: list[Message]) -> list[Message]:
+def to_go_on(words: Words, history: list[Message]) -> list[Message]:
     """`history`, which ends with the foot of an answer that was cut off, asking for the rest of it;
     as it is where it does not end so."""
     answers = [at for at, m in enumerate(history) if m["metadata"]["id"] == panels.PARTIAL]

@@ -19,7 +19,7 @@ from backend.base import Backend, Busy, Effort, Options
 from chat import estimate
 from chat.conversation import Conversation, QuestionError
 from safety.finding import Finding
-from ui import alarm, asked, panels, words
+from ui import alarm, asked, panels
 from ui.asked import Asked
 from ui.limits import NotNow
 from ui.panels import Message
@@ -27,6 +27,7 @@ from ui.resuming import HEADER
 from ui.run import Run
 from ui.runs import Runs
 from ui.terms import Terms
+from ui.words import Words
 
 log = logging.getLogger("medicalgpt.run")
 
@@ -75,9 +76,13 @@ class Started:
 
 
 class Asking:
-    """What stands between a posted question and a model. Holds nothing of a visitor's."""
+    """What stands between a posted question and a model. Holds nothing of a visitor's.
 
-    def __init__(self, backend: Backend, runs: Runs) -> None:
+    `words` are in the language of the page that asks.
+    """
+
+    def __init__(self, words: Words, backend: Backend, runs: Runs) -> None:
+        self._words = words
         self._backend = backend
         self._runs = runs
 
@@ -102,20 +107,22 @@ class Asking:
         With `both` there are two, of the model with its adapter and without, each of which is told
         the question alone.
         """
-        posed = asked.read(history)
+        words, posed = self._words, asked.read(history)
         if posed is None or self.busy(request):
             raise NotAsked(KEEP)
         try:
             return await self._started(posed, wanted, request, both=both)
         except QuestionError as fault:
-            raise NotAsked(_instead(posed, history, words.cannot_ask(fault)), fault) from None
+            raise NotAsked(
+                _instead(words, posed, history, words.cannot_ask(fault)), fault
+            ) from None
         except (NotNow, Busy) as refusal:
             if self.busy(request):  # a second click, come while the first question was being read
                 raise NotAsked(KEEP) from None
-            instead = _instead(posed, history, words.refusal(refusal), again=True)
+            instead = _instead(words, posed, history, words.refusal(refusal), again=True)
             raise NotAsked(instead, refusal) from None
         except (ValueError, OverflowError) as fault:
-            raise NotAsked(_instead(posed, history, words.BAD_REQUEST), fault) from None
+            raise NotAsked(_instead(words, posed, history, words.BAD_REQUEST), fault) from None
 
     async def _started(
         self, posed: Asked, wanted: Wanted, request: gr.Request, *, both: bool
@@ -166,12 +173,12 @@ def banners(finding: Finding) -> tuple[Any, Any]:
 
 
 def _instead(
-    posed: Asked, history: list[Message], sentence: str, again: bool = False
+    words: Words, posed: Asked, history: list[Message], sentence: str, again: bool = False
 ) -> list[Message]:
     """The conversation with why no model is asked; an answer that was cut keeps its mark."""
     if not posed.begun:
-        return [*history, panels.refused(sentence, again)]
-    return [*history[:-1], panels.refused(sentence, again, begun=True)]
+        return [*history, panels.refused(words, sentence, again)]
+    return [*history[:-1], panels.refused(words, sentence, again, begun=True)]
 
 
 def _key(request: gr.Request) -> str:

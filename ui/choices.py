@@ -6,9 +6,9 @@ from typing import TypedDict
 
 from backend.base import BackendInfo, Effort, Option, Options, TooLong
 from chat.events import EndReason
-from ui import words
 from ui.run import Snapshot
 from ui.terms import Terms
+from ui.words import Words
 
 RETRY = "again"
 RETRY_WITH_MORE = "more"
@@ -24,27 +24,31 @@ class Choice(TypedDict):
     label: str
 
 
-AGAIN: Choice = {"value": RETRY, "label": words.AGAIN}
-MORE: Choice = {"value": RETRY_WITH_MORE, "label": words.MORE_ROOM}
-GO_ON: Choice = {"value": CONTINUE, "label": words.CONTINUE}
+def again(words: Words) -> Choice:
+    return {"value": RETRY, "label": words.AGAIN}
 
 
-def choices(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> list[Choice]:
+def go_on(words: Words) -> Choice:
+    return {"value": CONTINUE, "label": words.CONTINUE}
+
+
+def choices(words: Words, snapshot: Snapshot, info: BackendInfo, terms: Terms) -> list[Choice]:
     """Those offered under a reply that has ended, the most likely first."""
     reply, options = snapshot.reply, terms.options
     answered = bool(reply.answer.strip())
     if reply.end is EndReason.WITHHELD or isinstance(snapshot.error, TooLong):
         return []
     if reply.complete and snapshot.error is None:
-        return _efforts(list(Effort), info, terms)
-    go_on = [GO_ON] if answered and info.continues and not terms.alone else []
+        return _efforts(words, list(Effort), info, terms)
+    onward = [go_on(words)] if answered and info.continues and not terms.alone else []
     if reply.end is not EndReason.LENGTH or snapshot.error is not None:
-        return [*go_on, AGAIN]
-    more = [MORE] if _can_grow(options, info) else []
+        return [*onward, again(words)]
+    larger: Choice = {"value": RETRY_WITH_MORE, "label": words.MORE_ROOM}
+    more = [larger] if _can_grow(options, info) else []
     if answered:
-        return [*go_on, *more] or [AGAIN]
+        return [*onward, *more] or [again(words)]
     less = list(Effort)[: list(Effort).index(options.effort)]
-    return [*(more or [AGAIN]), *_efforts(less, info, terms)]
+    return [*(more or [again(words)]), *_efforts(words, less, info, terms)]
 
 
 def effort_of(value: object) -> str | None:
@@ -57,7 +61,7 @@ def _can_grow(options: Options, info: BackendInfo) -> bool:
     return Option.MAX_NEW_TOKENS in info.honours and options.max_new_tokens < info.max_new_tokens
 
 
-def _efforts(efforts: list[Effort], info: BackendInfo, terms: Terms) -> list[Choice]:
+def _efforts(words: Words, efforts: list[Effort], info: BackendInfo, terms: Terms) -> list[Choice]:
     """Of `efforts`, those other than the reply was asked for with."""
     if terms.alone or Option.EFFORT not in info.honours:
         return []

@@ -22,11 +22,12 @@ from backend.base import Backend, BackendInfo
 from chat.conversation import QuestionError
 from chat.conversation import question as checked
 from settings import Settings
-from ui import asking, choices, frame, panels, words
+from ui import asking, choices, frame, panels
 from ui.asking import KEEP, Asking, NotAsked, Wanted
 from ui.resuming import Resuming
 from ui.run import snapshots
 from ui.runs import Runs
+from ui.words import Words
 
 BEGUN = "(asked) => window.medicalgpt.begun(asked)"
 SETTLED = "(...panels) => window.medicalgpt.compared(...panels)"
@@ -40,11 +41,12 @@ class Compare:
     """What the view's events do. One instance serves every visitor and holds nothing of theirs."""
 
     def __init__(
-        self, backend: Backend, runs: Runs, resuming: Resuming, settings: Settings
+        self, words: Words, backend: Backend, runs: Runs, resuming: Resuming, settings: Settings
     ) -> None:
+        self._words = words
         self._backend = backend
         self._resuming = resuming
-        self.asking = Asking(backend, runs)
+        self.asking = Asking(words, backend, runs)
         self._show_reasoning = "off" if settings.show_reasoning == "off" else "folded"
 
     async def begin(
@@ -55,7 +57,7 @@ class Compare:
         The old one is still read: as in the chat, a notice and a fixed reply hold until the visitor
         begins afresh.
         """
-        history = panels.history(shown)
+        words, history = self._words, panels.history(shown)
         finding = await asking.look(history, text)
         banners = asking.banners(finding)
         fault = words.alone(self._backend.info, self._backend.status())
@@ -89,10 +91,11 @@ class Compare:
         self, shown: object, effort: str, length: float, temperature: float, request: gr.Request
     ) -> AsyncGenerator[Shown, None]:
         """Have both answer the question, as two growing replies."""
-        history, wanted = panels.history(shown), Wanted(effort, length, temperature)
+        words, history = self._words, panels.history(shown)
+        wanted = Wanted(effort, length, temperature)
         try:
             if alone := words.alone(self._backend.info, self._backend.status()):
-                raise NotAsked([*history, panels.refused(alone)])
+                raise NotAsked([*history, panels.refused(words, alone)])
             infos = _both(self._backend.info)
             started = await self.asking.start(history, wanted, request, both=True)
         except NotAsked as instead:
@@ -105,7 +108,7 @@ class Compare:
                 async for pair in seen:
                     now = time.monotonic()
                     adapted, plain = (
-                        panels.turn(snapshot, now, info, self._show_reasoning, started.terms)
+                        panels.turn(words, snapshot, now, info, self._show_reasoning, started.terms)
                         for snapshot, info in zip(pair, infos, strict=True)
                     )
                     yield history, adapted, plain
@@ -114,31 +117,37 @@ class Compare:
         """The names, or why there is nothing to compare, and the settings of the model as it is."""
         info = self._backend.info
         bounds = (gr.update(**each) for each in frame.bounds(info))
-        return _alone(self._backend), *_names(info), *bounds
+        return _alone(self._words, self._backend), *_names(self._words, info), *bounds
 
 
 def add_comparison(
-    demo: gr.Blocks, backend: Backend, runs: Runs, resuming: Resuming, settings: Settings
+    demo: gr.Blocks,
+    words: Words,
+    backend: Backend,
+    runs: Runs,
+    resuming: Resuming,
+    settings: Settings,
 ) -> None:
     """Give `demo` the view, at an address of its own and in the same queue."""
-    view = Compare(backend, runs, resuming, settings)
+    view = Compare(words, backend, runs, resuming, settings)
     with demo.route(words.COMPARE, "/compare", show_in_navbar=False):
         alarms = frame.alarms()
-        frame.masthead(backend)
-        alone = gr.HTML(_alone(backend), elem_id="alone", padding=False)
+        frame.masthead(words, backend)
+        alone = gr.HTML(_alone(words, backend), elem_id="alone", padding=False)
         with gr.Column(elem_id="chat", elem_classes="comparison"):
-            asked = _transcript("asked", words.QUESTION_ASKED, _INTRO)
+            asked = _transcript("asked", words.QUESTION_ASKED, _intro(words))
             with gr.Row(elem_id="sides"):
                 names, sides = zip(
-                    *map(_side, ("adapted", "plain"), _KINDS, _names(backend.info)), strict=True
+                    *map(_side, ("adapted", "plain"), _kinds(words), _names(words, backend.info)),
+                    strict=True,
                 )
         notice = frame.told()
-        box, send, stop = frame.composer()
+        box, send, stop = frame.composer(words)
         with gr.Row(elem_id="tools"):
             with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
-                settings_ = effort, length, temperature = frame.controls(backend.info)
+                settings_ = effort, length, temperature = frame.controls(words, backend.info)
             new = gr.Button(words.NEW_QUESTION, size="sm", elem_id="new", scale=0)
-        frame.disclaimer()
+        frame.disclaimer(words, "compare")
         shown = [asked, *sides]
 
         def answered(event: Any) -> None:
@@ -181,13 +190,15 @@ def _transcript(name: str, label: str, placeholder: str) -> gr.Chatbot:
     )
 
 
-_INTRO = (
-    f'<div class="intro"><h2>{escape(words.COMPARE_TAGLINE)}</h2>'
-    f"<p>{escape(words.COMPARE_INTRO)}</p></div>"
-)
+def _intro(words: Words) -> str:
+    return (
+        f'<div class="intro"><h2>{escape(words.COMPARE_TAGLINE)}</h2>'
+        f"<p>{escape(words.COMPARE_INTRO)}</p></div>"
+    )
 
 
-_KINDS = (words.WITH_ADAPTER, words.WITHOUT_ADAPTER)
+def _kinds(words: Words) -> tuple[str, str]:
+    return words.WITH_ADAPTER, words.WITHOUT_ADAPTER
 
 
 def _side(name: str, kind: str, title: str) -> tuple[gr.HTML, gr.Chatbot]:
@@ -200,14 +211,14 @@ def _both(info: BackendInfo) -> tuple[BackendInfo, BackendInfo]:
     return info, replace(info, model=info.base or info.model)
 
 
-def _names(info: BackendInfo) -> list[str]:
+def _names(words: Words, info: BackendInfo) -> list[str]:
     return [
         f"<h2>{escape(each.model)}</h2><p>{escape(kind)}</p>"
-        for each, kind in zip(_both(info), _KINDS, strict=True)
+        for each, kind in zip(_both(info), _kinds(words), strict=True)
     ]
 
 
-def _alone(backend: Backend) -> str:
+def _alone(words: Words, backend: Backend) -> str:
     """Why there is nothing to compare, or nothing: then the view is shown."""
     sentence = words.alone(backend.info, backend.status())
     back = f'<a href="./">{escape(words.BACK)}</a>'

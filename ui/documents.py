@@ -5,33 +5,45 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from ui import words
-from ui.words import Sections
+from ui.words import LANGUAGES, Sections, Words, way
 
 STYLE = Path(__file__).parent / "browser" / "disclaimer.css"
 
 
-def disclaimer_page() -> str:
+def disclaimer_page(words: Words) -> str:
     """What this is, and is not."""
     more = ("privacy", words.PRIVACY_LINK)
-    return _document(words.DISCLAIMER_TITLE, words.DISCLAIMER_SECTIONS, more)
+    title, sections = words.DISCLAIMER_TITLE, words.DISCLAIMER_SECTIONS
+    return _document(words, "disclaimer", title, sections, more)
 
 
-def privacy_page() -> str:
+def privacy_page(words: Words) -> str:
     """What is kept, where, and how long."""
     more = ("disclaimer", words.DISCLAIMER_LINK)
-    return _document(words.PRIVACY_TITLE, words.PRIVACY_SECTIONS, more)
+    return _document(words, "privacy", words.PRIVACY_TITLE, words.PRIVACY_SECTIONS, more)
 
 
-def _document(title: str, sections: Sections, more: tuple[str, str]) -> str:
+def _document(
+    words: Words, name: str, title: str, sections: Sections, more: tuple[str, str]
+) -> str:
     said = "".join(f"<h2>{escape(head)}</h2><p>{escape(text)}</p>" for head, text in sections)
-    style = STYLE.read_text("utf-8")
     where, link = more
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{words.TAG}" dir="{words.DIRECTION}"><head>'
+        '<meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
+        f"<title>{escape(title)}</title><style>{STYLE.read_text('utf-8')}</style></head><body>"
         f"<main><h1>{escape(title)}</h1>{said}"
-        f'<p><a href="{where}">{escape(link)}</a> · <a href="./">{escape(words.BACK)}</a></p>'
-        "</main></body></html>"
+        f'<p><a href="{where}">{escape(link)}</a> · <a href="./">{escape(words.BACK)}</a>'
+        f"{others(words, name)}</p></main></body></html>"
+    )
+
+
+def others(words: Words, view: str) -> str:
+    """Links to the same `view` in each other language, each in that one's own words."""
+    return "".join(
+        f' · <a class="language" href="{way(words, other)}{view}" lang="{other.TAG}"'
+        f' hreflang="{other.TAG}">{escape(other.NAME)}</a>'
+        for other in LANGUAGES.values()
+        if other is not words
     )

@@ -12,10 +12,10 @@ from html import escape
 
 import gradio as gr
 
-from ui import words
+from ui.words import Words
 
 
-def entries() -> None:
+def entries(words: Words) -> None:
     """The buttons beside the settings."""
     html = (
         _button("open-conversations", words.CONVERSATIONS, ' aria-haspopup="dialog"')
@@ -25,21 +25,22 @@ def entries() -> None:
     gr.HTML(html, elem_id="entries", padding=False)
 
 
-def dialogs() -> tuple[gr.Button, gr.Button]:
+def dialogs(words: Words) -> tuple[gr.Button, gr.Button]:
     """The dialogs, and two buttons for the script alone.
 
     A press of the first has the conversation shown that was chosen, of the second has the script
     given the one on the page.
     """
-    gr.HTML(_conversations() + _exporting(), elem_id="dialogs", padding=False)
+    gr.HTML(_conversations(words) + _exporting(words), elem_id="dialogs", padding=False)
     return (
         gr.Button("", elem_id="open-kept", visible="hidden"),
         gr.Button("", elem_id="look", visible="hidden"),
     )
 
 
-def _conversations() -> str:
+def _conversations(words: Words) -> str:
     return _dialog(
+        words,
         "conversations",
         words.CONVERSATIONS,
         '<label class="check"><input type="checkbox" id="keeping">'
@@ -60,8 +61,9 @@ def _conversations() -> str:
     )
 
 
-def _exporting() -> str:
+def _exporting(words: Words) -> str:
     return _dialog(
+        words,
         "exporting",
         words.EXPORT_TITLE,
         f'<p class="quiet">{escape(words.EXPORT_INFO)}</p>'
@@ -75,7 +77,7 @@ def _exporting() -> str:
     )
 
 
-def _dialog(name: str, title: str, inside: str) -> str:
+def _dialog(words: Words, name: str, title: str, inside: str) -> str:
     return (
         f'<dialog id="{name}" aria-labelledby="{name}-title"><header>'
         f'<h2 id="{name}-title">{escape(title)}</h2>'

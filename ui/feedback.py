@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from ui import strict_json, words
+from ui import strict_json
 from ui.metrics import Metrics
 from ui.rates import Rates
 from ui.strict_json import NotStrict
+from ui.words import Words
 
 GOOD, BAD = "good", "bad"
 REASONS = ("wrong", "unclear", "unsafe", "unanswered", "long", "other")
@@ -38,9 +39,8 @@ def verdict(body: bytes) -> tuple[str, str]:
             raise NotStrict
 
 
-def add_feedback(app: FastAPI, metrics: Metrics) -> None:
-    """The address where verdicts are taken, into `metrics`."""
-    rates = Rates(PER_MINUTE, PER_HOUR)
+def add_feedback(app: APIRouter, words: Words, metrics: Metrics, rates: Rates) -> None:
+    """The address where verdicts are taken, into `metrics`, each visitor's at `rates`."""
 
     async def take(request: Request) -> Response:
         try:

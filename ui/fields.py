@@ -16,9 +16,10 @@ from safety.finding import Finding
 from safety.links import NIL
 from safety.notices import Notice, notices
 from safety.numbers import regions
-from ui import panels, words
+from ui import panels
 from ui.panels import Message
 from ui.run import Snapshot
+from ui.words import Words
 
 Ending = Literal[
     "finished",  # the answer is whole
@@ -91,6 +92,7 @@ class Fields(TypedDict):
 
 
 def unasked(
+    words: Words,
     info: BackendInfo,
     finding: Finding,
     history: list[Message],
@@ -119,12 +121,15 @@ def unasked(
     }
 
 
-def fixed(info: BackendInfo, finding: Finding, history: list[Message], text: str) -> Fields:
+def fixed(
+    words: Words, info: BackendInfo, finding: Finding, history: list[Message], text: str
+) -> Fields:
     """A reply that no model wrote; `history` has it already."""
-    return {**unasked(info, finding, history, ""), "ending": "fixed", "answer": text}
+    return {**unasked(words, info, finding, history, ""), "ending": "fixed", "answer": text}
 
 
 def of(
+    words: Words,
     snapshot: Snapshot,
     now: float,
     info: BackendInfo,
@@ -136,10 +141,11 @@ def of(
     reply, screened = snapshot.reply, snapshot.screened
     how = ending(snapshot)
     whole = how == "finished"
-    turn = panels.turn(snapshot, now, info) if whole else []
+    note = panels.ending(words, snapshot) if how else going(words, reply, now)
+    turn = panels.turn(words, snapshot, now, info) if whole else []
     caveat = words.unreliable(info) if info.unreliable and reply.answer and how else ""
     return {
-        **unasked(info, finding, asked, panels.ending(snapshot) if how else going(reply, now)),
+        **unasked(words, info, finding, asked, note),
         "ending": how,
         "answer": plain(screened.answer) if whole else "",
         "partial": "" if whole else plain(screened.answer),
@@ -187,7 +193,7 @@ def plain(text: str) -> str:
     return text.replace(NIL, "")
 
 
-def going(reply: Reply, now: float) -> str:
+def going(words: Words, reply: Reply, now: float) -> str:
     """The sentence for what goes on at `now`."""
     if reply.phase is Phase.WAITING:
         return words.waiting(reply.waiting, now - reply.started)

@@ -11,7 +11,9 @@ from typing import Any
 import gradio as gr
 
 from backend.base import MIN_NEW_TOKENS, Backend, BackendInfo, Option
-from ui import panels, words
+from ui import panels
+from ui.documents import others
+from ui.words import Words
 
 
 def alarms() -> list[gr.HTML]:
@@ -20,9 +22,9 @@ def alarms() -> list[gr.HTML]:
         return [gr.HTML("", elem_id=each, padding=False) for each in ("emergency", "crisis")]
 
 
-def masthead(backend: Backend) -> None:
+def masthead(words: Words, backend: Backend) -> None:
     """The name, and the state line."""
-    line = panels.state(backend.info, backend.status())
+    line = panels.state(words, backend.info, backend.status())
     html = (
         f'<header><h1 class="wordmark">{words.TITLE}</h1>'
         f'<span id="state" data-state="{line["state"]}"><span class="dot" aria-hidden="true">'
@@ -44,7 +46,7 @@ def notice(sentence: str) -> str:
     return f'<div role="alert">{escape(sentence)}</div>' if sentence else ""
 
 
-def composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
+def composer(words: Words) -> tuple[gr.Textbox, gr.Button, gr.Button]:
     """The box, Ask and Stop."""
     with gr.Row(elem_id="composer"):
         return (
@@ -64,7 +66,7 @@ def composer() -> tuple[gr.Textbox, gr.Button, gr.Button]:
         )
 
 
-def controls(info: BackendInfo) -> tuple[gr.Radio, gr.Slider, gr.Slider]:
+def controls(words: Words, info: BackendInfo) -> tuple[gr.Radio, gr.Slider, gr.Slider]:
     """Effort, length, temperature."""
     effort, length, temperature = bounds(info)
     return (
@@ -90,12 +92,13 @@ def bounds(info: BackendInfo) -> tuple[dict[str, Any], dict[str, Any], dict[str,
     )
 
 
-def disclaimer() -> None:
-    """What stands under everything."""
+def disclaimer(words: Words, view: str = "") -> None:
+    """What stands under everything; `view` is the address of what it stands in."""
     html = (
         f"<p>{escape(words.DISCLAIMER)} "
         f'<a href="disclaimer" target="_blank" rel="noopener">'
         f"{escape(words.DISCLAIMER_LINK)}</a> · "
-        f'<a href="privacy" target="_blank" rel="noopener">{escape(words.PRIVACY_LINK)}</a></p>'
+        f'<a href="privacy" target="_blank" rel="noopener">{escape(words.PRIVACY_LINK)}</a>'
+        f"{others(words, view)}</p>"
     )
     gr.HTML(html, elem_id="disclaimer", padding=False)

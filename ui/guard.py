@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui import words
 from ui.envelope import Malformed, TooMany, read_envelope
 from ui.logs import place
 from ui.routes import WRITE, Route, find
 from ui.visitors import Visitors
+from ui.words import Words, spoken
 
 log = logging.getLogger("medicalgpt.server")
 
@@ -80,11 +80,12 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         scope = {**_trusted(scope), "client": (self._visitors.key(scope), 0)}
-        answer = Answer(send, self._headers, https=scope["scheme"] == "https")
+        words, path = spoken(scope["path"])
+        answer = Answer(words, send, self._headers, https=scope["scheme"] == "https")
         try:
-            route = answer.route = _admit(scope)
+            route = answer.route = _admit(words, path, scope)
             if route.methods is WRITE:
-                scope, receive = await self._with_body(route, scope, receive)
+                scope, receive = await self._with_body(words, route, scope, receive)
             await self._app(scope, receive, answer)
         except Refusal as refusal:
             await answer.refuse(refusal)
@@ -94,12 +95,12 @@ class Guard:
             await answer.fail()
 
     async def _with_body(
-        self, route: Route, scope: Scope, receive: Receive
+        self, words: Words, route: Route, scope: Scope, receive: Receive
     ) -> tuple[Scope, Receive]:
         try:
             # Not `wait_for`: its task and a refusal would keep each other, and the body.
             async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(scope, receive, route.most or MAX_BODY)
+                body = await _read(words, scope, receive, route.most or MAX_BODY)
         except TimeoutError:
             raise Refusal(408, words.BAD_REQUEST, [(b"connection", b"close")]) from None
         if route.question:
@@ -118,7 +119,8 @@ class Guard:
 class Answer:
     """Passes an answer on, with our headers in it."""
 
-    def __init__(self, send: Send, headers: Headers, https: bool) -> None:
+    def __init__(self, words: Words, send: Send, headers: Headers, https: bool) -> None:
+        self._words = words
         self._send = send
         self._headers = headers
         self._https = https
@@ -134,7 +136,7 @@ class Answer:
                 # Gradio's word for a value that its component cannot hold, and for a fault
                 # inside the page; the log tells which.
                 self._dropping = True
-                await self.refuse(Refusal(400, words.BAD_REQUEST))
+                await self.refuse(Refusal(400, self._words.BAD_REQUEST))
                 return
             headers = self._dressed(message.get("headers", []), message)
             self._streaming = any(value.startswith(b"text/event-stream") for _, value in headers)
@@ -145,7 +147,7 @@ class Answer:
     async def fail(self) -> None:
         """End what an exception left open. A stream has said so in its last event."""
         if not self.started:
-            await self.refuse(Refusal(500, words.BAD_REQUEST))
+            await self.refuse(Refusal(500, self._words.BAD_REQUEST))
         elif self._streaming:
             await self._send({"type": "http.response.body", "body": b""})
 
@@ -198,12 +200,12 @@ def _trusted(scope: Scope) -> Scope:
     return {**scope, "headers": kept, "scheme": "https" if https else scope["scheme"]}
 
 
-def _admit(scope: Scope) -> Route:
-    """The route of a request. Raises `Refusal`."""
+def _admit(words: Words, path: str, scope: Scope) -> Route:
+    """The route of a request to `path` of a language's page. Raises `Refusal`."""
     headers = dict(scope["headers"])
     if not _HOST.fullmatch(headers.get(b"host", b"localhost")):
         raise Refusal(400, words.BAD_REQUEST)
-    route = find(scope["path"])
+    route = find(path)
     if route is None:
         raise Refusal(404, words.NOT_FOUND)
     if scope["method"] not in route.methods:
@@ -229,10 +231,10 @@ def _same_origin(headers: Mapping[bytes, bytes]) -> bool:
     return origin is None or origin.partition(b"://")[2] == headers.get(b"host")
 
 
-async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
+async def _read(words: Words, scope: Scope, receive: Receive, most: int) -> bytes:
     length = dict(scope["headers"]).get(b"content-length", b"0")
     if int(length) > most:
-        raise _too_large()
+        raise _too_large(words)
     body = bytearray()
     while True:
         message = await receive()
@@ -240,12 +242,12 @@ async def _read(scope: Scope, receive: Receive, most: int) -> bytes:
             raise Refusal(400, words.BAD_REQUEST)  # it went away; nobody reads this
         body += message.get("body", b"")
         if len(body) > most:
-            raise _too_large()  # a body in chunks has no length beforehand
+            raise _too_large(words)  # a body in chunks has no length beforehand
         if not message.get("more_body", False):
             return bytes(body)
 
 
-def _too_large() -> Refusal:
+def _too_large(words: Words) -> Refusal:
     # Made where it is raised: kept in a variable there, it would keep the body, and itself.
     return Refusal(413, words.TOO_LARGE, [(b"connection", b"close")])
 

@@ -20,13 +20,14 @@ from chat.conversation import QuestionError
 from chat.conversation import question as checked
 from safety import markdown
 from settings import Settings
-from ui import asked, asking, choices, drawer, frame, panels, words
+from ui import asked, asking, choices, drawer, frame, panels
 from ui.asking import KEEP, Asking, NotAsked, Started, Wanted
 from ui.limits import QUEUE
 from ui.panels import Message
 from ui.resuming import Place, Resuming
 from ui.run import snapshots
 from ui.runs import Runs
+from ui.words import Words
 
 BROWSER = Path(__file__).parent / "browser"
 BEGUN = "(shown) => (window.medicalgpt.alternatives.begun(shown), window.medicalgpt.begun(shown))"
@@ -64,11 +65,12 @@ class Page:
     """What the page's events do. One instance serves every visitor and holds nothing of theirs."""
 
     def __init__(
-        self, backend: Backend, runs: Runs, resuming: Resuming, settings: Settings
+        self, words: Words, backend: Backend, runs: Runs, resuming: Resuming, settings: Settings
     ) -> None:
+        self._words = words
         self._backend = backend
         self._resuming = resuming
-        self.asking = Asking(backend, runs)
+        self.asking = Asking(words, backend, runs)
         self._show_reasoning = settings.show_reasoning
         self._wake_on_load = settings.wake_on_load
 
@@ -79,7 +81,7 @@ class Page:
 
         Whatever becomes of the question, a red flag in it is answered by its notice.
         """
-        history = panels.history(shown)
+        words, history = self._words, panels.history(shown)
         finding = await asking.look(history, text)
         banners = asking.banners(finding)
         if self.asking.busy(request):
@@ -92,7 +94,7 @@ class Page:
         return self.asking.fixed(finding, history) or history, "", frame.notice(""), *banners
 
     async def example(self, shown: object, picked: gr.SelectData) -> Asked:
-        texts = [text for text in words.EXAMPLES if picked.value == {"text": text}]
+        texts = [text for text in self._words.EXAMPLES if picked.value == {"text": text}]
         return await self._again([*panels.history(shown), *map(panels.question, texts)])
 
     async def retry(self, shown: object, picked: gr.RetryData) -> Asked:
@@ -108,7 +110,11 @@ class Page:
         # They are always those of the last reply; the index counts the buttons.
         history = panels.history(shown)
         going_on = picked.value == choices.CONTINUE
-        history = asked.to_go_on(history) if going_on else _up_to_question(history, len(history))
+        history = (
+            asked.to_go_on(self._words, history)
+            if going_on
+            else _up_to_question(history, len(history))
+        )
         shown_now, *banners = await self._again(history)
         more = min(2 * length, self._backend.info.max_new_tokens)
         length = more if picked.value == choices.RETRY_WITH_MORE else KEEP
@@ -122,7 +128,8 @@ class Page:
         With a fault the old question stands there again, and the new text is in the box, unless
         there is something in it.
         """
-        history, index, text = panels.history(shown), _index(edited.index), str(edited.value)
+        words, history = self._words, panels.history(shown)
+        index, text = _index(edited.index), str(edited.value)
         finding = await asking.look(history[:index], text)
         banners = asking.banners(finding)
         kept = text if text.strip() and not typed.strip() else KEEP
@@ -170,7 +177,8 @@ class Page:
         history = panels.history(shown)
         started = self._held(history, request)
         if started is None:
-            yield panels.cut(history, words.LOST_CUT, self._backend.info)
+            words = self._words
+            yield panels.cut(words, history, words.LOST_CUT, self._backend.info)
             return
         async with aclosing(self._watched(started, request)) as growing:
             async for conversation in growing:
@@ -188,7 +196,7 @@ class Page:
         self, started: Started, request: gr.Request
     ) -> AsyncGenerator[list[Message], None]:
         """The conversation and the reply in it, until it has ended or the connection is lost."""
-        [run], above = started.runs, started.above
+        words, [run], above = self._words, started.runs, started.above
         extra = len(above) - len(_up_to_question(above, len(above)))
         place = Place(extra, started.terms)
         token, visitor = asking.token(request), asking.visitor(request)
@@ -196,10 +204,12 @@ class Page:
             async with aclosing(snapshots(run)) as seen:
                 async for [snapshot] in seen:
                     now, info = time.monotonic(), self._backend.info
-                    turn = panels.turn(snapshot, now, info, self._show_reasoning, started.terms)
+                    turn = panels.turn(
+                        words, snapshot, now, info, self._show_reasoning, started.terms
+                    )
                     if watch.over:  # most likely nobody is left to read this
                         shown = [*above, *turn]
-                        yield panels.cut(shown, words.ELSEWHERE, info, panels.ELSEWHERE)
+                        yield panels.cut(words, shown, words.ELSEWHERE, info, panels.ELSEWHERE)
                         return
                     yield [*above, *turn]
 
@@ -220,27 +230,27 @@ class Page:
 
 
 def build_page(
-    backend: Backend, why: str, runs: Runs, resuming: Resuming, settings: Settings
+    words: Words, backend: Backend, why: str, runs: Runs, resuming: Resuming, settings: Settings
 ) -> gr.Blocks:
     """The whole page, its queue set up. `why` says why it is this backend."""
-    page = Page(backend, runs, resuming, settings)
+    page = Page(words, backend, runs, resuming, settings)
     info = backend.info
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, fill_width=True) as demo:
         alarms = frame.alarms()
-        frame.masthead(backend)
-        chat = _transcript()
+        frame.masthead(words, backend)
+        chat = _transcript(words)
         notice = frame.told()
         gr.HTML('<p id="filled"></p>', elem_id="fill", padding=False)
-        box, send, stop = frame.composer()
+        box, send, stop = frame.composer(words)
         with gr.Row(elem_id="tools"):
             with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
-                effort, length, temperature = frame.controls(info)
-                gr.HTML(f"<p>{escape(why)}</p>{_COMPARE}", elem_id="why", padding=False)
+                effort, length, temperature = frame.controls(words, info)
+                gr.HTML(f"<p>{escape(why)}</p>{_compare(words)}", elem_id="why", padding=False)
                 once = gr.Textbox(visible=False)
-            drawer.entries()
+            drawer.entries(words)
             new = gr.Button(words.NEW, size="sm", elem_id="new", scale=0)
-        frame.disclaimer()
-        kept, look = drawer.dialogs()
+        frame.disclaimer(words)
+        kept, look = drawer.dialogs(words)
         # What a page does for itself when its connection was lost: the script presses these.
         capture, resume = (gr.Button(elem_id=each) for each in _UNSEEN)
         streamed: dict[str, Any] = {
@@ -295,9 +305,9 @@ def build_page(
     return _queued(demo, settings.max_concurrent_chats)
 
 
-def mount_options(feedback: bool = False) -> dict[str, Any]:
+def mount_options(words: Words, feedback: bool = False) -> dict[str, Any]:
     """The looks, as keyword arguments of `gradio.mount_gradio_app`. `feedback`: with thumbs."""
-    said = json.dumps(words.SAID_BY_SCRIPT).replace("<", "\\u003c")
+    said = json.dumps(words.said_by_script()).replace("<", "\\u003c")
     markup = json.dumps(markdown.for_a_script()).replace("<", "\\u003c")
     scripts = (*SCRIPTS, *(["feedback.js"] if feedback else []))
     script = "".join((BROWSER / name).read_text("utf-8") for name in scripts)
@@ -307,14 +317,14 @@ def mount_options(feedback: bool = False) -> dict[str, Any]:
     return {
         "theme": _theme(),
         "head": (
-            f"<style>{style}</style><script>window.medicalgpt = {{words: {said}, "
-            f"markup: {markup}}};{script}</script>"
+            f"<style>{style}</style><script>Object.assign(window.medicalgpt, {{words: {said}, "
+            f"markup: {markup}}});{script}</script>"
         ),
         "footer_links": [],
     }
 
 
-def _transcript() -> gr.Chatbot:
+def _transcript(words: Words) -> gr.Chatbot:
     intro = f'<div class="intro"><h2>{escape(words.TAGLINE)}</h2><p>{escape(words.INTRO)}</p></div>'
     return gr.Chatbot(
         elem_id="chat",
@@ -334,10 +344,11 @@ def _transcript() -> gr.Chatbot:
 
 
 # In sight where the state says that there is something to compare with.
-_COMPARE = (
-    '<p class="compare"><a href="compare" target="_blank" rel="noopener">'
-    f"{escape(words.COMPARE)}</a></p>"
-)
+def _compare(words: Words) -> str:
+    return (
+        '<p class="compare"><a href="compare" target="_blank" rel="noopener">'
+        f"{escape(words.COMPARE)}</a></p>"
+    )
 
 
 _UNSEEN = ("capture", "resume")

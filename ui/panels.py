@@ -17,11 +17,11 @@ from chat.events import EndReason, Stage
 from chat.reply import Phase
 from safety.links import without_marks
 from safety.markdown import inert
-from ui import words
-from ui.choices import AGAIN, GO_ON, OTHER, Choice, choices
+from ui.choices import OTHER, Choice, again, choices, go_on
 from ui.provenance import Provenance
 from ui.run import Snapshot
 from ui.terms import Terms, filled
+from ui.words import Words
 
 QUESTION = "question"
 ANALYSIS = "analysis"
@@ -72,12 +72,13 @@ def question(text: str) -> Message:
     return _message("user", inert(text), {"id": QUESTION})
 
 
-def refused(sentence: str, again: bool = False, begun: bool = False) -> Message:
+def refused(words: Words, sentence: str, retry: bool = False, begun: bool = False) -> Message:
     """The foot under a question that was never asked of the model, or under an answer that was
     `begun` and not gone on with."""
     lines = [_note("cut", words.INCOMPLETE)] if begun else []
     lines.append(_note("failed", sentence))
-    return _foot_of("failed", lines, [GO_ON if begun else AGAIN] if again or begun else [])
+    offered = go_on(words) if begun else again(words)
+    return _foot_of("failed", lines, [offered] if retry or begun else [])
 
 
 def going_on(sentence: str) -> Message:
@@ -98,7 +99,7 @@ def fixed(kind: str, text: str, other: str) -> Message:
 
 
 def cut(
-    messages: list[Message], sentence: str, info: BackendInfo, kind: str = "cut"
+    words: Words, messages: list[Message], sentence: str, info: BackendInfo, kind: str = "cut"
 ) -> list[Message]:
     """`messages`, with `sentence` under their last reply: it was not finished, and will not be.
 
@@ -115,15 +116,16 @@ def cut(
         if message["metadata"]["id"] == ANSWER:
             message["metadata"]["id"] = PARTIAL
     begun = any(message["metadata"]["id"] == PARTIAL for message in said)
-    lines = [_note(kind, sentence), *([_caution()] if _caution() in under else [])]
+    lines = [_note(kind, sentence), *([_caution(words)] if _caution(words) in under else [])]
     if begun and info.unreliable:
-        lines.append(_caveat(info))
-    choices = [GO_ON, AGAIN] if begun and info.continues else [AGAIN]
-    foot = _foot_of(kind, lines, [] if kind == ELSEWHERE else choices)
+        lines.append(_caveat(words, info))
+    offered = [go_on(words)] if begun and info.continues else []
+    foot = _foot_of(kind, lines, [] if kind == ELSEWHERE else [*offered, again(words)])
     return [*messages[: asked[0] + 1], *said, foot]
 
 
 def turn(
+    words: Words,
     snapshot: Snapshot,
     now: float,
     info: BackendInfo,
@@ -137,22 +139,22 @@ def turn(
     reply, screened = snapshot.reply, snapshot.screened
     messages: list[Message] = []
     if reply.reasoning or not (reply.phase is Phase.ENDED or reply.begun):
-        messages.append(_reasoning(snapshot, now, show_reasoning))
+        messages.append(_reasoning(words, snapshot, now, show_reasoning))
     if screened.answer:
         messages.append(_message("assistant", screened.answer, {"id": _answer_mark(snapshot)}))
     if reply.phase is Phase.ENDED:
-        messages.append(_foot(snapshot, info, terms))
-    elif lines := _going(snapshot, now):
+        messages.append(_foot(words, snapshot, info, terms))
+    elif lines := _going(words, snapshot, now):
         messages.append(_foot_of(GOING, lines, []))
     return messages
 
 
-def ending(snapshot: Snapshot) -> str:
+def ending(words: Words, snapshot: Snapshot) -> str:
     """The sentence for how an ended reply ended; empty where the answer is whole."""
-    return _ending(snapshot)[1]
+    return _ending(words, snapshot)[1]
 
 
-def state(info: BackendInfo, status: Status) -> dict[str, str]:
+def state(words: Words, info: BackendInfo, status: Status) -> dict[str, str]:
     """The state line for the page: a kind for its looks, and its sentence."""
     return {"state": type(status).__name__.lower(), "text": words.state(info, status)}
 
@@ -209,7 +211,7 @@ def _answer_mark(snapshot: Snapshot) -> str:
     return ANSWER if snapshot.reply.complete and snapshot.error is None else PARTIAL
 
 
-def _reasoning(snapshot: Snapshot, now: float, show: str) -> Message:
+def _reasoning(words: Words, snapshot: Snapshot, now: float, show: str) -> Message:
     reply = snapshot.reply
     # Gradio opens what is pending, and leaves what is done as the visitor has it.
     mark: Mark = {"id": ANALYSIS, "title": "", "status": "done" if show == "folded" else "pending"}
@@ -230,7 +232,7 @@ def _reasoning(snapshot: Snapshot, now: float, show: str) -> Message:
     return _message("assistant", text, mark)
 
 
-def _going(snapshot: Snapshot, now: float) -> list[str]:
+def _going(words: Words, snapshot: Snapshot, now: float) -> list[str]:
     """What there is to say of a reply while it is written."""
     reply, lines = snapshot.reply, list[str]()
     if reply.begun and reply.phase is Phase.WAITING:
@@ -238,22 +240,22 @@ def _going(snapshot: Snapshot, now: float) -> list[str]:
     if reply.left_out:
         lines.append(_line("left-out", words.left_out(reply.left_out)))
     if snapshot.screened.caution:
-        lines.append(_caution())
+        lines.append(_caution(words))
     return lines
 
 
-def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> Message:
+def _foot(words: Words, snapshot: Snapshot, info: BackendInfo, terms: Terms) -> Message:
     reply = snapshot.reply
-    kind, sentence = _ending(snapshot)
+    kind, sentence = _ending(words, snapshot)
     lines: list[str] = []
     if sentence:
         lines.append(_note(kind, sentence))
     if reply.left_out:
         lines.append(_line("left-out", words.left_out(reply.left_out)))
     if snapshot.screened.caution:
-        lines.append(_caution())
+        lines.append(_caution(words))
     if reply.answer and info.unreliable:
-        lines.append(_caveat(info))
+        lines.append(_caveat(words, info))
     if not terms.alone and Option.EFFORT in info.honours:
         lines.append(_line("effort", words.OF_EFFORT[terms.options.effort]))
     tokens = reply.usage.completion_tokens
@@ -262,16 +264,16 @@ def _foot(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> Message:
     lines.append(_line("figures", figures))
     if kind == "finished":
         lines.append('<div class="feedback"></div>')  # filled by `feedback.js`, where it is there
-    if sentence := _filled(snapshot, info, terms):
+    if sentence := _filled(words, snapshot, info, terms):
         lines.append(_line("filled", sentence))
     noted = ""
     if terms.asked is not None:
         made = Provenance(terms.options, terms.asked)
         noted = made.attributes(info, _ended(kind, reply.end))
-    return _foot_of(kind, lines, choices(snapshot, info, terms), noted)
+    return _foot_of(kind, lines, choices(words, snapshot, info, terms), noted)
 
 
-def _filled(snapshot: Snapshot, info: BackendInfo, terms: Terms) -> str:
+def _filled(words: Words, snapshot: Snapshot, info: BackendInfo, terms: Terms) -> str:
     """How much of what the model can read the conversation fills, where that is worth saying."""
     taken = filled(snapshot.reply, info, terms)
     if snapshot.reply.left_out:
@@ -296,11 +298,11 @@ def _note(kind: str, sentence: str) -> str:
     return f'<div class="note note-{kind}" role="note">{escape(sentence)}</div>'
 
 
-def _caveat(info: BackendInfo) -> str:
+def _caveat(words: Words, info: BackendInfo) -> str:
     return f'<div class="caveat">{escape(words.unreliable(info))}</div>'
 
 
-def _caution() -> str:
+def _caution(words: Words) -> str:
     return f'<div class="caution" role="note">{escape(words.CAUTION)}</div>'
 
 
@@ -318,7 +320,7 @@ def _foot_of(kind: str, lines: list[str], choices: list[Choice], noted: str = ""
     return foot
 
 
-def _ending(snapshot: Snapshot) -> tuple[str, str]:
+def _ending(words: Words, snapshot: Snapshot) -> tuple[str, str]:
     """How the reply ended: a kind for its looks, and the sentence."""
     reply, error, ref = snapshot.reply, snapshot.error, snapshot.ref
     begun = bool(reply.answer or reply.reasoning)

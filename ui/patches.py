@@ -2,7 +2,7 @@
 
 It prints the stack of every fault, with the function's inputs in its last line; it makes a folder
 for uploads, where there are none, and does not start where it cannot; and it names itself, with
-a picture on another host, where a shared link is previewed.
+a picture on another host, where a shared link is previewed, and knows one language.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import sys
 import traceback
-from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,29 +20,17 @@ import gradio.queueing
 import gradio.route_utils
 import gradio.routes
 from jinja2 import FunctionLoader
+from starlette.requests import Request
 
-from ui import words
+from ui import head
 from ui.logs import place
+from ui.words import Words, mounted
 
 HERE = Path(__file__).parent
 NOWHERE = os.path.join(os.devnull, "gradio")
 """A folder that nobody can make, so that nothing that was said can be put there."""
 
 log = logging.getLogger("medicalgpt.page")
-
-
-PREVIEW = (
-    "".join(
-        f'<meta property="og:{name}" content="{escape(content)}">'
-        for name, content in (
-            ("type", "website"),
-            ("title", f"{words.TITLE}: {words.TAGLINE.lower()}"),
-            ("description", words.DISCLAIMER),
-        )
-    )
-    + f'<meta name="description" content="{escape(words.DISCLAIMER)}">'
-)
-_PREVIEWS = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>')
 
 
 class _Path(type(Path())):
@@ -66,13 +52,18 @@ def apply() -> None:
     routes.DEFAULT_TEMP_DIR = NOWHERE
     routes.Path = _Path
     routes.templates.env.loader = FunctionLoader(_template)
+    routes.templates.env.globals["words"] = _words
     routes.templates.env.cache.clear()
 
 
 def _template(name: str) -> str:
-    """Gradio's page, with our own words in its previews."""
-    source = Path(cast("Any", gradio.routes).STATIC_TEMPLATE_LIB, name).read_text("utf-8")
-    return _PREVIEWS.sub("", source).replace("<head>", f"<head>{PREVIEW}", 1)
+    """Gradio's page, with our own beginning."""
+    folder = cast("Any", gradio.routes).STATIC_TEMPLATE_LIB
+    return head.headed(Path(folder, name).read_text("utf-8"))
+
+
+def _words(request: Request) -> Words:
+    return mounted(request.scope["root_path"])
 
 
 def _report() -> None:

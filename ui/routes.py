@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ui.words import LANGUAGES
+
 READ = frozenset({"GET", "HEAD"})
 WRITE = frozenset({"POST"})
 
@@ -41,6 +43,7 @@ FOREVER = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=3600"
 
 ROUTES = (
+    _route(rf"/(?:{'|'.join(LANGUAGES)})"),  # to where the page of that language stands
     _route(r"/(?:compare)?"),
     _route(r"/(?:healthz|readyz|state|disclaimer|privacy|metrics|config)"),
     _route(r"/feedback", methods=WRITE, most=200),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import secrets
 import warnings
 from dataclasses import dataclass
 from typing import Any, cast
@@ -12,31 +11,25 @@ from typing import Any, cast
 import gradio as gr
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from backend.base import Backend, Failed
 from safety import red_flags
 from settings import Secret, Settings
-from ui import panels, patches, words
-from ui.api import add_api, add_info
+from ui import patches
+from ui.api import add_api
 from ui.compare import add_comparison
-from ui.documents import disclaimer_page, privacy_page
-from ui.feedback import add_feedback
 from ui.guard import Guard
 from ui.limits import Limits
 from ui.metrics import Metrics
 from ui.page import build_page, mount_options
-from ui.rates import Rates
 from ui.resuming import Resuming
 from ui.runs import Runs
+from ui.views import Views
 from ui.visitors import Visitors
-
-CLOSED_PER_MINUTE, CLOSED_PER_HOUR = 60, 600
-"""Pages of one visitor that say they are closed, and whose question has not been heard of: more
-than anybody opens, and too few to crowd out those of others."""
-SENTENCES = {404: words.NOT_FOUND, 503: words.BUSY.format(n=20)}
+from ui.words import ENGLISH, LANGUAGES, Words, address, mounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +53,25 @@ async def _create_app(backend: Backend, why: str, settings: Settings) -> Service
     metrics = Metrics() if settings.metrics_token else None
     runs = Runs(limits, metrics)
     resuming = Resuming(runs, settings.resume_seconds, settings.max_concurrent_chats)
-    page = build_page(backend, why, runs, resuming, settings)
-    add_comparison(page, backend, runs, resuming, settings)
-    add_api(page, backend, runs, settings)
     parent = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    _add_routes(parent, backend, runs, resuming)
+    _add_probes(parent, backend, runs)
     if metrics is not None and settings.metrics_token is not None:
         metrics.watch(lambda: len(runs) - limits.waiting, lambda: limits.waiting)
         _add_metrics(parent, metrics, settings.metrics_token)
-        add_feedback(parent, metrics)
-    add_info(parent, page)
-    _mount(parent, page, feedback=metrics is not None)
-    arity = {index: len(fn.inputs) for index, fn in page.fns.items()}
+    views = Views(backend, resuming, metrics)
+    arity: dict[int, int] = {}
+    for words in reversed(LANGUAGES.values()):  # what is mounted at `/` takes all that is left
+        page = build_page(words, backend, why, runs, resuming, settings)
+        add_comparison(page, words, backend, runs, resuming, settings)
+        add_api(page, words, backend, runs, settings)
+        views.add(parent, words, page)
+        _mount(parent, words, page, feedback=metrics is not None)
+        arity = {index: len(fn.inputs) for index, fn in page.fns.items()}  # of each the same
     visitors = Visitors(settings.trusted_proxies)
     return Service(Guard(parent, arity, settings.embed_origins, visitors), runs)
 
 
-def _add_routes(app: FastAPI, backend: Backend, runs: Runs, resuming: Resuming) -> None:
-    disclaimer, privacy = disclaimer_page(), privacy_page()
-    closed = Rates(CLOSED_PER_MINUTE, CLOSED_PER_HOUR)
-    start = secrets.token_hex(4)  # so that an open page can tell a restart from a lost packet
-
+def _add_probes(app: FastAPI, backend: Backend, runs: Runs) -> None:
     async def healthz() -> Response:
         """Whether this process serves. Never asks the backend."""
         return PlainTextResponse("ok")
@@ -88,46 +79,16 @@ def _add_routes(app: FastAPI, backend: Backend, runs: Runs, resuming: Resuming) 
     async def readyz() -> Response:
         """Whether a question would be taken. A backend that sleeps or wakes takes one."""
         if runs.closing:
-            return PlainTextResponse(words.RESTARTING, 503)
+            return PlainTextResponse(ENGLISH.RESTARTING, 503)
         status = backend.status()
         kind = type(status).__name__.lower()
         return PlainTextResponse(kind, 503 if isinstance(status, Failed) else 200)
 
-    async def state() -> Response:
-        line = panels.state(backend.info, backend.status())
-        known = {"server": start, "resume": resuming.seconds}
-        return JSONResponse({**line, **known, "compare": backend.info.base is not None})
-
-    async def notice() -> Response:
-        return HTMLResponse(disclaimer)
-
-    async def kept() -> Response:
-        return HTMLResponse(privacy)
-
-    async def gone(request: Request) -> Response:
-        """The page of this token is closed, or has its answer. Tells nobody if there was one."""
-        token = (await request.body()).decode("ascii", "replace")
-        # Set by the guard: no address. Whoever knows a token may always end its answer.
-        key = request.client.host if request.client else ""
-        if resuming.held(token) is None:
-            if closed.wait(key):
-                return Response(status_code=204)
-            closed.count(key)
-        resuming.end(token)
-        return Response(status_code=204)
-
-    app.add_api_route("/gone", gone, methods=["POST"])
-    for path, answer in (
-        ("/healthz", healthz),
-        ("/readyz", readyz),
-        ("/state", state),
-        ("/disclaimer", notice),
-        ("/privacy", kept),
-    ):
+    for path, answer in (("/healthz", healthz), ("/readyz", readyz)):
         app.add_api_route(path, answer, methods=["GET", "HEAD"])
 
 
-def _mount(app: FastAPI, page: gr.Blocks, feedback: bool) -> None:
+def _mount(app: FastAPI, words: Words, page: gr.Blocks, feedback: bool) -> None:
     """Gradio's own addresses; the guard in front lets through those in `ui.routes`."""
     with warnings.catch_warnings():
         # It warns that it does not render on the server, which it is told not to.
@@ -136,7 +97,7 @@ def _mount(app: FastAPI, page: gr.Blocks, feedback: bool) -> None:
         cast("Any", gr).mount_gradio_app(
             app,
             page,
-            path="/",
+            path=address(words) or "/",
             app_kwargs={
                 "openapi_url": None,
                 "exception_handlers": {
@@ -152,7 +113,7 @@ def _mount(app: FastAPI, page: gr.Blocks, feedback: bool) -> None:
             show_error=False,
             allowed_paths=[],
             max_file_size="1kb",
-            **mount_options(feedback),
+            **mount_options(words, feedback),
         )
 
 
@@ -163,7 +124,7 @@ def _add_metrics(app: FastAPI, metrics: Metrics, token: Secret) -> None:
         """Counts, for who has the token. Nobody else learns that the address exists."""
         given = request.headers.get("authorization", "").encode("latin-1", "replace")
         if not hmac.compare_digest(given, expected):
-            return JSONResponse({"detail": words.NOT_FOUND}, 404)
+            return JSONResponse({"detail": ENGLISH.NOT_FOUND}, 404)
         text, kind = metrics.text()
         return Response(text, media_type=kind)
 
@@ -172,10 +133,12 @@ def _add_metrics(app: FastAPI, metrics: Metrics, token: Secret) -> None:
 
 async def _not_understood(request: Request, error: Exception) -> Response:
     """In place of FastAPI's own answer, which repeats what was sent."""
-    return JSONResponse({"detail": words.BAD_REQUEST}, 400)
+    return JSONResponse({"detail": mounted(request.scope["root_path"]).BAD_REQUEST}, 400)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     """In place of Gradio's own words, which are for its developers."""
+    words = mounted(request.scope["root_path"])
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return JSONResponse({"detail": SENTENCES.get(status, words.BAD_REQUEST)}, status)
+    sentences = {404: words.NOT_FOUND, 503: words.BUSY.format(n=20)}
+    return JSONResponse({"detail": sentences.get(status, words.BAD_REQUEST)}, status)

@@ -29,11 +29,12 @@ from safety.finding import Finding
 from safety.notices import fixed_reply
 from safety.rules import RuleError
 from settings import BACKENDS, Settings, SettingsError, read_settings
-from ui import alarm, fields, panels, words
+from ui import alarm, fields, panels
 from ui.aside import Aside
 from ui.fields import Ending, Fields
 from ui.logs import configure_logging
 from ui.run import PACE, Run, Snapshot
+from ui.words import ENGLISH
 
 STDIN = "-"
 
@@ -112,14 +113,14 @@ class Asking:
         try:
             conversation = Conversation.ask(question)
         except QuestionError as fault:
-            return self._end(fields.unasked(info, finding, [], words.cannot_ask(fault)))
+            return self._end(fields.unasked(ENGLISH, info, finding, [], ENGLISH.cannot_ask(fault)))
         asked = [panels.question(conversation.question)]
         if text := fixed_reply(finding, info.unreliable):
             self._answer(text)
-            return self._end(fields.fixed(info, finding, asked, text))
+            return self._end(fields.fixed(ENGLISH, info, finding, asked, text))
         snapshot = self._follow(partial(self._backend.stream, conversation, options))
         info, now = self._backend.info, time.monotonic()
-        said = fields.of(snapshot, now, info, finding, asked, self._aside.reasoning)
+        said = fields.of(ENGLISH, snapshot, now, info, finding, asked, self._aside.reasoning)
         return self._end(said, str(snapshot.error or ""))
 
     def _follow(self, stream: partial[EventStream]) -> Snapshot:
@@ -158,7 +159,7 @@ class Asking:
         for sentence in (said["note"], for_owner, said["caution"], said["caveat"]):
             self._aside.line(sentence)
         self._aside.line(
-            words.figures(
+            ENGLISH.figures(
                 figures["first_token_seconds"],
                 figures["tokens_per_second"],
                 figures["tokens"],

@@ -22,7 +22,8 @@ from tests.backend.scene import KEYS, SCALE, SCALED, Scene, Stage
 from tests.conftest import wait_until
 from tests.faults import alive
 from tests.visitor import Visitor
-from ui import panels, words
+from ui import panels
+from ui.words import ENGLISH as words
 
 SLACK = 2.0
 """Seconds that a scaled deadline is given for the machine under it."""

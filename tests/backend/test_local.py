@@ -37,7 +37,7 @@ from settings import Settings
 from tests.conftest import wait_until
 from tests.tiny_gpt_oss import adapter, checkpoint
 from training.merge import merge, plan
-from ui import words
+from ui.words import ENGLISH as words
 
 COLD = Options(max_new_tokens=64, temperature=0.0)
 ASKED = Conversation.ask("What is asthma?")

@@ -24,7 +24,8 @@ from tests.behaviours import ROLE, THINKS, delta
 from tests.conftest import wait_until
 from tests.faults import Behaviour, alive
 from tests.visitor import Visitor
-from ui import panels, words
+from ui import panels
+from ui.words import ENGLISH as words
 
 CONTRACTS = pytest.mark.parametrize("contract", ["openai", "legacy"])
 SOON = 2.0

@@ -30,7 +30,7 @@ from tests.conftest import Program, Serve, wait_until
 from tests.faults import FaultServer
 from tests.ui.conftest import Open
 from tests.visitor import Visitor, shown
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 

@@ -19,7 +19,7 @@ from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Usage
 from tests.conftest import ROOT, Serve, wait_until
 from tests.visitor import Visitor
-from ui import words
+from ui.words import ENGLISH as words
 
 Connect = Callable[..., Client]
 

@@ -14,7 +14,8 @@ from chat.conversation import MAX_HISTORY_CHARS, Conversation
 from chat.events import AnswerDelta, Ended, EndReason
 from tests.conftest import Serve
 from tests.visitor import Visitor, shown
-from ui import asked, panels, words
+from ui import asked, panels
+from ui.words import ENGLISH as words
 
 Visit = Callable[[str], Visitor]
 
@@ -59,12 +60,12 @@ def test_anything_else_asks_for_nothing(messages: list[dict[str, Any]]) -> None:
 
 def test_only_an_answer_that_was_cut_can_be_asked_to_go_on() -> None:
     cut = panels.history([Q, THOUGHT, HALF, FOOT])
-    *above, last = asked.to_go_on(cut)
+    *above, last = asked.to_go_on(words, cut)
     assert (above, last["metadata"]["id"]) == (cut[:3], panels.GOING)
     assert words.GOING_ON in last["content"][0]["text"]
     for messages in ([Q], [Q, HALF, FOOT, Q, FOOT], [Q, message("assistant", "answer", "A"), FOOT]):
         history = panels.history(messages)
-        assert asked.to_go_on(history) == history
+        assert asked.to_go_on(words, history) == history
 
 
 def rest(conversation: Conversation, options: Options) -> Iterator[Step]:

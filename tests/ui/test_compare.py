@@ -28,8 +28,8 @@ from tests.ui.test_alarm import BENIGN, CRISIS, DESPERATE, EMERGENCY, OTHER, URG
 from tests.ui.test_limits import BUSY, RATE, seen_at
 from tests.ui.test_page import FINISHED, ask
 from tests.visitor import Visitor, shown
-from ui import words
 from ui.limits import QUEUE
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.visitor import Visitor, shown
-from ui import words
 from ui.envelope import Malformed, read_envelope
+from ui.words import ENGLISH as words
 
 SENTENCES = (words.BAD_REQUEST, words.NOT_FOUND, words.TOO_LARGE)
 CANARY = "canary-of-what-was-typed"

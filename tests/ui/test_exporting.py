@@ -17,11 +17,11 @@ from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta
 from tests.conftest import Serve
 from tests.ui.conftest import Open
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 
-SAID = words.SAID_BY_SCRIPT
+SAID = words.said_by_script()
 CRISIS = "I want to kill myself tonight."
 TRACE = "canary of a trace"
 CUT = words.CUT.partition(" (ref")[0]

@@ -18,10 +18,10 @@ from settings import Secret
 from tests.conftest import Serve
 from tests.ui.conftest import Open
 from tests.ui.test_metrics import TOKEN, read, values
-from ui import words
 from ui.feedback import PER_MINUTE, REASONS
+from ui.words import ENGLISH as words
 
-SAID = words.SAID_BY_SCRIPT
+SAID = words.said_by_script()
 
 
 def answers(*ends: EndReason) -> ScriptedBackend:

@@ -16,11 +16,11 @@ from chat.conversation import MAX_QUESTION_CHARS, Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Usage
 from tests.conftest import Serve, wait_until
 from tests.ui.conftest import Open
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 
-SAID = words.SAID_BY_SCRIPT
+SAID = words.said_by_script()
 SECONDS = 15_000
 """In milliseconds: for a reply, on a machine that others use."""
 

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from tests.conftest import Program
 from tests.ui.test_guard import CLIMBING, CLOSED, get
-from ui import words
 from ui.routes import find
+from ui.words import ENGLISH as words
 
 FILLED = {"path": "etc/passwd", "path_or_url": "/etc/passwd", "url_path": "https://example.org/x"}
 OTHERS = ("9000", "../x", "x", "predict")

@@ -15,8 +15,8 @@ from chat.conversation import MAX_QUESTION_CHARS
 from tests.conftest import Serve, serving
 from tests.serve_scripted import Pattern, script
 from tests.visitor import Visitor, shown
-from ui import words
 from ui.guard import MAX_BODY
+from ui.words import ENGLISH as words
 
 CLOSED = [  # (method, path): what Gradio or FastAPI answers by itself
     ("GET", "/monitoring"),

@@ -18,7 +18,7 @@ from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta
 from tests.conftest import Program, Serve
 from tests.ui.conftest import Open
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 
@@ -119,7 +119,7 @@ def test_nothing_is_kept_anywhere_unless_it_is_asked_for(serve: Serve, open_page
     ask(page, f"{CANARY} of a question")
     drawer = opened(page)
     expect(drawer.get_by_label(words.KEEP)).not_to_be_checked()
-    expect(drawer.locator("#kept-state")).to_have_text(words.SAID_BY_SCRIPT["keeping_off"])
+    expect(drawer.locator("#kept-state")).to_have_text(words.said_by_script()["keeping_off"])
     held, count = page.evaluate(STORES)
     assert CANARY not in held
     assert count == 0, held
@@ -332,7 +332,7 @@ def test_what_the_first_version_kept_is_taken_over(serve: Serve, open_page: Open
 
     page.evaluate(f"localStorage.setItem('{FIRST}', '{{')")
     reload(page)
-    expect(page.locator("#told")).to_contain_text(words.SAID_BY_SCRIPT["kept_broken"])
+    expect(page.locator("#told")).to_contain_text(words.said_by_script()["kept_broken"])
     assert page.evaluate(f"localStorage.getItem('{FIRST}')") is None
     assert len(kept(page)) == 1
 
@@ -361,7 +361,7 @@ def test_what_cannot_be_read_is_deleted_with_a_sentence_and_the_rest_stays(
         page.evaluate("([at, value]) => localStorage.setItem(at, value)", [place, json.dumps(file)])
         opened(page)
         expect(titles(page)).to_have_text(["number 1"])
-        expect(page.locator("#told")).to_have_text(words.SAID_BY_SCRIPT["kept_broken"])
+        expect(page.locator("#told")).to_have_text(words.said_by_script()["kept_broken"])
         assert page.evaluate("at => localStorage.getItem(at)", place) is None, value
         assert page.evaluate("window.hit") is None
         page.keyboard.press("Escape")
@@ -503,13 +503,13 @@ def test_where_there_is_no_room_one_sentence_says_so_and_nothing_is_lost(
     page.wait_for_function(f"{TURNS} === 1")
     page.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('full'); } }")
     ask(page, "too much")
-    expect(page.locator("#told")).to_have_text(words.SAID_BY_SCRIPT["kept_full"])
+    expect(page.locator("#told")).to_have_text(words.said_by_script()["kept_full"])
     assert [asked(one) for one in kept(page)] == [["kept"]]
 
     other = open_page(serve(ScriptedBackend(echo)))
     other.evaluate("() => { Storage.prototype.setItem = () => { throw new DOMException('no'); } }")
     opened(other).get_by_label(words.KEEP).click()
-    expect(other.locator("#told")).to_have_text(words.SAID_BY_SCRIPT["not_kept"])
+    expect(other.locator("#told")).to_have_text(words.said_by_script()["not_kept"])
     expect(other.get_by_label(words.KEEP)).not_to_be_checked()
     other.keyboard.press("Escape")
     ask(other, "What is asthma?")
@@ -539,7 +539,7 @@ def test_a_turn_with_a_fixed_reply_and_all_after_a_notice_is_not_kept(
     page.wait_for_timeout(300)
     assert [asked(one) for one in kept(page)] == [["plain"], ["before"]]
     drawer = opened(page)
-    expect(drawer.locator("#kept-state")).to_have_text(words.SAID_BY_SCRIPT["keeping_warned"])
+    expect(drawer.locator("#kept-state")).to_have_text(words.said_by_script()["keeping_warned"])
     drawer.get_by_label(words.KEEP).uncheck()
     drawer.get_by_label(words.KEEP).check()
     page.wait_for_timeout(300)
@@ -606,7 +606,7 @@ def test_a_file_that_is_broken_hostile_or_too_much_is_answered_in_one_sentence(
     switch_on(page)
     opened(page)
     good = {"format": "medicalgpt", "version": 2, "conversations": [conversation(5, "good")]}
-    said = words.SAID_BY_SCRIPT
+    said = words.said_by_script()
     broken: list[Any] = [
         "", "{", "null", "[]", json.dumps(good)[:-3], "[" * 50_000,
         *(json.dumps({**good, "conversations": [conversation(5, "x"), bad]}) for bad in TAMPERED),

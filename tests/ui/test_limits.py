@@ -19,10 +19,11 @@ from chat.reply import Reply
 from tests.conftest import Serve, wait_until
 from tests.serve_scripted import Pattern, script
 from tests.visitor import Visitor, shown
-from ui import rates, words
+from ui import rates
 from ui.budget import DAY, Budget, tokens_of
 from ui.limits import QUEUE
 from ui.rates import HOUR, Rates
+from ui.words import ENGLISH as words
 
 Visit = Callable[[str], Visitor]
 RATE = words.RATE.partition("{n}")[0]

@@ -18,7 +18,7 @@ from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta
 from tests.conftest import Program, Serve, wait_until
 from tests.line import Line
 from tests.ui.conftest import Open
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 
@@ -94,7 +94,7 @@ def test_a_page_that_loses_the_connection_keeps_its_text_and_goes_on_when_it_is_
 
     net.cut()
     expect(page.locator("#told")).to_have_text(words.LOST_GOING)
-    expect(page.locator("#state")).to_contain_text(words.SAID_BY_SCRIPT["gone"])
+    expect(page.locator("#state")).to_contain_text(words.said_by_script()["gone"])
     expect(page.locator("#chat")).to_contain_text("word3")
     assert backend.open == 1
     page.wait_for_timeout(1_000)
@@ -288,7 +288,7 @@ def test_a_killed_server_costs_the_visitor_no_text_and_the_page_works_again(
 
     first.signal(signal.SIGKILL)
     expect(page.locator("#told")).to_contain_text(words.LOST_GOING)
-    expect(page.locator("#state")).to_contain_text(words.SAID_BY_SCRIPT["gone"])
+    expect(page.locator("#state")).to_contain_text(words.said_by_script()["gone"])
     expect(page.locator("#chat")).to_contain_text("word3")
     page.fill("#question textarea", "typed meanwhile")
 

@@ -15,8 +15,8 @@ from safety.finding import NOTHING, Finding, Level
 from settings import Secret
 from tests.conftest import Serve
 from tests.visitor import Visitor, shown
-from ui import words
 from ui.metrics import MAX_RULES, Metrics
+from ui.words import ENGLISH as words
 
 TOKEN = "correct-horse"  # noqa: S105
 WHOLE: list[Step] = [ReasoningDelta("canary"), AnswerDelta("canary"), Ended(EndReason.FINISHED)]

@@ -28,7 +28,7 @@ from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Us
 from tests.conftest import Serve, wait_until
 from tests.ui.conftest import Open
 from tests.visitor import Visitor, shown
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 
@@ -449,9 +449,9 @@ def test_a_screen_reader_hears_the_beginning_and_the_end_only(
 ) -> None:
     page = open_page(serve(scripted(ReasoningDelta("Hmm."), Pause(1.0), *WHOLE)))
     ask(page, "Why?")
-    expect(page.locator("#announcer")).to_have_text(words.SAID_BY_SCRIPT["thinking"])
+    expect(page.locator("#announcer")).to_have_text(words.said_by_script()["thinking"])
     expect(page.locator("#chat [role=log]")).to_have_attribute("aria-live", "off")
-    expect(page.locator("#announcer")).to_have_text(words.SAID_BY_SCRIPT["done"])
+    expect(page.locator("#announcer")).to_have_text(words.said_by_script()["done"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

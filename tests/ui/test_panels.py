@@ -36,10 +36,11 @@ from chat.events import (
 )
 from chat.reply import Reply
 from safety.screen import screened
-from ui import panels, words
+from ui import panels
 from ui.panels import Message
 from ui.run import Snapshot
 from ui.terms import Terms
+from ui.words import ENGLISH as words
 
 INFO = BackendInfo("test", "Tiny-1", "r1", 1_000, 1_000, frozenset())
 REF = "0a1b2c3d"
@@ -52,7 +53,7 @@ def turn(*events: Event, error: BackendError | None = None, now: float = 0.0, **
     info = replace(INFO, unreliable=bool(more.get("unreliable")), **more.get("info", {}))  # type: ignore
     show, terms = str(more.get("show", "open")), more.get("terms", panels.ALONE)
     snapshot = Snapshot(reply, error, REF, screened(reply.reasoning, reply.answer))
-    return panels.turn(snapshot, now or len(events), info, show, terms)  # type: ignore
+    return panels.turn(words, snapshot, now or len(events), info, show, terms)  # type: ignore
 
 
 def marks(messages: list[Message]) -> list[str]:
@@ -201,7 +202,7 @@ def test_an_answer_that_could_not_be_gone_on_with_keeps_its_mark(error: BackendE
     messages = turn(Ended(EndReason.INTERRUPTED), error=error, begun="Half")
     assert marks(messages) == ["partial", "foot"]
     assert "incomplete" in foot(messages)
-    refused = panels.refused(words.CAP, begun=True)
+    refused = panels.refused(words, words.CAP, begun=True)
     assert words.INCOMPLETE in foot([refused])
     assert [choice["value"] for choice in refused.get("options", [])] == ["continue"]
 
@@ -315,7 +316,7 @@ def test_row_70_nothing_of_a_withheld_reply_is_shown_or_told_again(events: list[
         reply = reply.apply(event, 1.0)
     screen = screened(reply.reasoning, reply.answer)
     snapshot = Snapshot(reply.withheld(2.0), None, REF, screen)
-    messages = panels.turn(snapshot, 3.0, INFO)
+    messages = panels.turn(words, snapshot, 3.0, INFO)
     assert marks(messages) == ["foot"]
     assert "foot-withheld" in text(messages[0])
     assert words.WITHHELD in foot(messages)
@@ -325,7 +326,7 @@ def test_row_70_nothing_of_a_withheld_reply_is_shown_or_told_again(events: list[
 
 def test_a_reply_that_the_models_own_server_withheld_says_so() -> None:
     reply = Reply(started=0.0).apply(WITHHELD, 1.0)
-    messages = panels.turn(Snapshot(reply, None, REF, screened("", "")), 2.0, INFO)
+    messages = panels.turn(words, Snapshot(reply, None, REF, screened("", "")), 2.0, INFO)
     assert words.WITHHELD_THERE in foot(messages)
 
 

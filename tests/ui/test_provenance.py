@@ -14,6 +14,7 @@ from ui import panels
 from ui.provenance import Provenance
 from ui.run import Snapshot
 from ui.terms import Terms
+from ui.words import ENGLISH as words
 
 INFO = BackendInfo("test", "Tiny-1", "r1+r2", 1_000, 500, frozenset(Option), adapter="lora@r2")
 MADE = Provenance(
@@ -39,7 +40,7 @@ class Foot(HTMLParser):
 def foot(info: BackendInfo, reason: EndReason, answer: str = "Rest.") -> Foot:
     reply = Reply(started=0.0).apply(AnswerDelta(answer), 1.0).apply(Ended(reason), 2.0)
     snapshot = Snapshot(reply, None, "0a1b2c3d", screened("", answer))
-    shown = panels.turn(snapshot, 3.0, info, terms=Terms(MADE.options, asked=MADE.asked))
+    shown = panels.turn(words, snapshot, 3.0, info, terms=Terms(MADE.options, asked=MADE.asked))
     return Foot(panels.history(shown)[-1]["content"][0]["text"])  # it survives the way back
 
 

@@ -10,7 +10,7 @@ import pytest
 from chat.conversation import MAX_QUESTION_CHARS as MOST
 from tests.upstream import KINDS, SECRETS, Upstream, upstream
 from tests.visitor import Visitor, shown
-from ui import words
+from ui.words import ENGLISH as words
 
 EMPTY = (
     "", " ", "\n\t\r\n", "\u200b", "\u200b\u200c\u200d\u2060\ufeff", "\x00", "\x00\x01\x1b\x7f\x9f",

@@ -21,9 +21,9 @@ from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage
 from tests.conftest import Serve, wait_until
 from tests.ui.test_run import ASKED, several
 from tests.visitor import Visitor, shown
-from ui import words
 from ui.panels import ALONE
 from ui.resuming import Place, Resuming
+from ui.words import ENGLISH as words
 
 Visit = Callable[[str], Visitor]
 CANARY = "canary-4c1d"

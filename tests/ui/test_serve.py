@@ -17,8 +17,9 @@ from backend.scripted import ScriptedBackend
 from tests.conftest import Program, Serve, wait_until
 from tests.serve_scripted import Pattern, script
 from tests.visitor import Visitor, shown
-from ui import listening, words
+from ui import listening
 from ui.listening import CannotListen, listen
+from ui.words import ENGLISH as words
 
 PATIENT = ("slow", "--rate", "5", "--reasoning", "2", "--answer", "300")
 

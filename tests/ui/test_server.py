@@ -13,7 +13,7 @@ from chat.events import Stage
 from tests.conftest import Program, Serve, wait_until
 from tests.serve_scripted import Pattern, script
 from tests.visitor import Visitor, shown
-from ui import words
+from ui.words import ENGLISH as words
 
 
 def quick(**pattern: float) -> ScriptedBackend:

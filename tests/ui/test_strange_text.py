@@ -13,7 +13,7 @@ from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Usage
 from tests.conftest import Serve
 from tests.markers import FAMILIES, disguises
 from tests.ui.conftest import Open
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 

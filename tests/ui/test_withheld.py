@@ -14,7 +14,7 @@ from chat.events import AnswerDelta, ReasoningDelta
 from tests.conftest import Serve, wait_until
 from tests.ui.conftest import Open
 from tests.ui.test_page import FINISHED, answers, ask, asked, foot, reasoning
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 

@@ -61,7 +61,7 @@
     const { id, title, changed } = kept;
     const open = button("", () => opens(id), { class: "open" });
     const form = { dateStyle: "medium", timeStyle: "short" };
-    const when = new Intl.DateTimeFormat(document.documentElement.lang || undefined, form);
+    const when = new Intl.DateTimeFormat(window.medicalgpt.locale, form);
     open.append(make("b", title), make("span", when.format(new Date(changed))));
     if (conversations.isHere(id)) open.setAttribute("aria-current", "true");
     return [

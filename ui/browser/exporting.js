@@ -21,7 +21,7 @@
 
   function date(iso) {
     const form = { dateStyle: "long", timeStyle: "short" };
-    return new Intl.DateTimeFormat(document.documentElement.lang || undefined, form).format(new Date(iso));
+    return new Intl.DateTimeFormat(window.medicalgpt.locale, form).format(new Date(iso));
   }
 
   // The page as a conversation of the schema, with the notices that stand above it.

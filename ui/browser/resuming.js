@@ -196,6 +196,14 @@
     capture().then(() => location.reload());
   }
 
+  // For the page of another language, which goes on with what this one shows.
+  function leave(address) {
+    reloading = true;
+    const gone = () => location.assign(address);
+    if (byId("capture") && !comparing()) capture().then(gone);
+    else gone();
+  }
+
   function missed(often) {
     if (back) say();
     else if (often && inFlight.size && !hearing()) lose();
@@ -256,7 +264,7 @@
   }
 
   function captured(shown) {
-    if (token || back) store(shown);
+    if (token || back || (reloading && shown.length)) store(shown);
     capturing();
   }
 
@@ -298,5 +306,5 @@
   }
 
   Object.assign(window.medicalgpt, { heard, missed, hearing, asked, answered, released });
-  Object.assign(window.medicalgpt, { captured, carried, resuming });
+  Object.assign(window.medicalgpt, { captured, carried, resuming, leave });
 })();

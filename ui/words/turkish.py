@@ -1,0 +1,6 @@
+from ui.words.english import Words
+
+
+class Turkish(Words):
+    TAG = "tr"
+    NAME = "Türkçe"

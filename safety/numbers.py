@@ -1,6 +1,7 @@
 """Whom to call, by region: the numbers of `numbers.toml`, where their sources stand.
 
-The region is what a visitor chooses and nothing else: no address and no language is looked at.
+The region is what a visitor chooses; before that, their browser takes the one whose time zone it is
+in. No address and no language is looked at: a language is spoken in many countries.
 """
 
 from __future__ import annotations
@@ -47,18 +48,29 @@ class Region:
     crisis: Lines
     poison: Lines
     abuse: Lines
+    zones: tuple[str, ...] = ()
+    """Time zones, by their names in the tz database."""
 
 
 @cache
 def regions() -> tuple[Region, ...]:
     """Every region, the one of those who chose none first."""
-    given: list[dict[str, Any]] = tomllib.loads(FILE.read_text("utf-8"))["region"]
-    return tuple(_region(each) for each in given)
+    return tuple(_region(each) for each in _file()["region"])
+
+
+def said(text: str, language: str) -> str:
+    """A region's or a line's name, or a note, in that language where it has words of its own."""
+    return _file()["said"].get(language, {}).get(text, text)
 
 
 def as_of() -> date:
     """The day that the numbers were last gone through."""
-    return tomllib.loads(FILE.read_text("utf-8"))["as_of"]
+    return _file()["as_of"]
+
+
+@cache
+def _file() -> dict[str, Any]:
+    return tomllib.loads(FILE.read_text("utf-8"))
 
 
 def _region(given: dict[str, Any]) -> Region:
@@ -72,4 +84,5 @@ def _region(given: dict[str, Any]) -> Region:
         crisis=lines("crisis"),
         poison=lines("poison"),
         abuse=lines("abuse"),
+        zones=tuple(given.get("zones", ())),
     )

@@ -14,7 +14,7 @@ from chat.conversation import MAX_QUESTION_CHARS, Conversation, QuestionError, Q
 from safety import red_flags
 from safety.finding import Finding, Level
 from safety.notices import Notice, fixed_reply, language_of, notices, word
-from safety.numbers import ANY, Region, regions
+from safety.numbers import ANY, Region, regions, said
 from ui import panels
 from ui.panels import Message
 
@@ -102,10 +102,10 @@ def _numbers(notice: Notice) -> Iterator[str]:
         for line in notice.lines(region):
             urgent = notice.level is Level.CRISIS and line in region.emergency
             web = ' target="_blank" rel="noopener noreferrer"' if "." in line.number else ""
-            note = f"{line.name}, {line.note}" if line.note else line.name
+            names = [said(text, notice.language) for text in (line.name, line.note) if text]
             items.append(
                 f'<li{" class=urgent" if urgent else ""}><a href="{escape(line.href)}"{web}>'
-                f"<b>{escape(line.number)}</b> <span>{escape(note)}</span></a></li>"
+                f"<b>{escape(line.number)}</b> <span>{escape(', '.join(names))}</span></a></li>"
             )
         yield f"<ul{_for(region)}>{''.join(items)}</ul>"
 
@@ -113,7 +113,8 @@ def _numbers(notice: Notice) -> Iterator[str]:
 def _where(notice: Notice) -> str:
     none = word("none", notice.language)
     options = "".join(
-        f'<option value="{region.code}">{escape(region.name or none)}</option>'
+        f'<option value="{region.code}" data-zones="{" ".join(region.zones)}">'
+        f"{escape(said(region.name, notice.language) or none)}</option>"
         for region in regions()
     )
     name = f"where-{notice.level.value}"

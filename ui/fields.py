@@ -15,7 +15,7 @@ from chat.reply import Phase, Reply
 from safety.finding import Finding
 from safety.links import NIL
 from safety.notices import Notice, notices
-from safety.numbers import regions
+from safety.numbers import regions, said
 from ui import panels
 from ui.panels import Message
 from ui.run import Snapshot
@@ -213,5 +213,8 @@ def _told(notice: Notice) -> Told:
         "heading": notice.heading,
         "text": " ".join(notice.sentences),
         # Those for somebody whose region is not known.
-        "numbers": [{"number": e.number, "name": e.name} for e in notice.lines(regions()[0])],
+        "numbers": [
+            {"number": line.number, "name": said(line.name, notice.language)}
+            for line in notice.lines(regions()[0])
+        ],
     }

@@ -17,6 +17,7 @@
   let given = ""; // the question of a comparison that a lost connection put back into the box
   let timer = 0;
   let stopping = 0; // the timer of a stop
+  let region = null; // what the visitor chose on this page
   const redraws = [tidy];
 
   const byId = (id) => document.getElementById(id);
@@ -248,18 +249,21 @@
     if (!document.hidden) look();
   });
 
-  // The notices hold each region's numbers; in sight are those of the region that was chosen here.
-  // The choice is a short code in this browser, and nowhere else.
+  // The notices hold each region's numbers; in sight are those of the region that was chosen here,
+  // or else of the one whose time zone this device is in. Neither leaves the browser.
   function place() {
-    let code = null;
+    let code = region;
     try {
-      code = localStorage.getItem(REGION);
+      code ??= localStorage.getItem(REGION);
     } catch {
       // Storage is switched off: the choice lasts as long as the notice.
     }
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
     for (const select of document.querySelectorAll("#alarms select")) {
-      const known = [...select.options].some((option) => option.value === code);
-      showRegion(select, known ? code : select.value);
+      const options = [...select.options];
+      const here = ({ dataset }) => dataset.zones.split(" ").includes(timeZone);
+      const chosen = options.find((option) => option.value === code) ?? options.find(here);
+      showRegion(select, chosen?.value ?? select.value);
     }
   }
 
@@ -272,7 +276,7 @@
 
   document.addEventListener("change", (event) => {
     if (!event.target.matches("#alarms select")) return;
-    const code = event.target.value;
+    const code = (region = event.target.value);
     try {
       localStorage.setItem(REGION, code);
     } catch {

@@ -92,8 +92,9 @@ class Words:
             "If somebody may be in danger, do not type: call your local emergency number, such as "
             "112 in Europe, 911 in the United States and Canada, or 999 in the United Kingdom. "
             "Where what you write sounds like an emergency or a crisis, a notice with numbers "
-            "appears, by a fixed check that can miss one, and can be wrong. The country you "
-            "choose there is remembered in your browser only.",
+            "appears, by a fixed check that can miss one, and can be wrong. It shows the numbers "
+            "of the country whose time zone your device is in; you can choose another there, and "
+            "your choice is remembered in your browser only.",
         ),
         (
             "What is kept",
@@ -142,12 +143,13 @@ class Words:
         ),
         (
             "In your browser: what the page needs",
-            "While a question is answered, the conversation is also in this tab's own storage, so "
-            "that a page that had to be loaded again can go on with it. It is taken out when the "
-            "answer has ended, and gone when the tab is closed. So is which kept conversation the "
-            "tab shows, and, for a load that a lost connection forces, a safety notice that "
-            "stands. The region whose emergency numbers you choose is remembered until you choose "
-            "another. There are no cookies, and nobody else's scripts.",
+            "While a question is answered, and while you change the language, the conversation is "
+            "also in this tab's own storage, so that a page that is loaded again can go on with "
+            "it. It is taken out when the answer has ended, and gone when the tab is closed. So "
+            "is which kept conversation the tab shows, and, for a load that a lost connection "
+            "forces, a safety notice that stands. The region whose emergency numbers you choose, "
+            "and the language you choose, are remembered until you choose another. There are no "
+            "cookies, and nobody else's scripts.",
         ),
         (
             "Other programs",

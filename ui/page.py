@@ -54,7 +54,7 @@ SCRIPTS = (
     "copying.js",
     "drawer.js",
 )
-STYLES = ("style.css", "feedback.css", "drawer.css", "print.css")
+STYLES = ("tokens.css", "style.css", "feedback.css", "drawer.css", "print.css")
 """Both in this order: each may use, or overrule, what stands before it."""
 Asked = tuple[list[Message], Any, Any]
 """The conversation, and the notices of an emergency and a crisis: one that stands stays."""

@@ -76,7 +76,7 @@ ACUTE = (
     "Pressure on the chest that spreads to the arm, with sweating, is what a heart attack feels "
     "like. Call now, sit down, and do not drive yourself."
 )
-USAGE = Usage(96, 240, 120)
+USAGE = Usage(None, 240, 120)
 
 
 def whole(answer: str, trace: str = TRACE) -> Iterator[Step]:
@@ -179,4 +179,4 @@ def adapted() -> ScriptedBackend:
 
 def short() -> ScriptedBackend:
     """One that can read so little that the second question fills it and the third is too much."""
-    return scripted(context_window=1_300, max_new_tokens=512)
+    return scripted(context_window=1_624, max_new_tokens=1_024)

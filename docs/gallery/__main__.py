@@ -16,10 +16,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from backend.embedded import EmbeddedBackend
 from docs.gallery import pictures
-from docs.gallery.states import STATES, State, reasoning_open
-from settings import Settings
+from docs.gallery.states import STATES, State
+from docs.gallery.tour import SHOTS, Shot
 from tests.conftest import serving
 from tests.ui.conftest import chromium, launch
 
@@ -47,6 +46,10 @@ def main() -> int:
             if not given.states or state.name in given.states:
                 print(state.name, flush=True)
                 render(browser, state, given.full)
+        for shot in SHOTS:
+            if not given.states or shot.name in given.states:
+                print(shot.name, flush=True)
+                take(browser, shot)
         browser.close()
     (HERE / "README.md").write_text(index(), encoding="utf-8")
     return 0
@@ -61,7 +64,8 @@ def render(browser: Browser, state: State, full: Path | None) -> None:
             page = pictures.opened(browser, address, screen)
             state.act(page)
             page.wait_for_timeout(500)
-            found[screen] = list(pictures.taken(page, screen))
+            schemes = pictures.SCHEMES[: 1 if screen == "paper" else None]
+            found[screen] = [pictures.taken(page, scheme) for scheme in schemes]
             page.context.close()
     backend.close()
     pictures.save(pictures.sheet(found), HERE / f"{state.name}.webp")
@@ -70,6 +74,18 @@ def render(browser: Browser, state: State, full: Path | None) -> None:
         for screen, those in found.items():
             for scheme, picture in zip(pictures.SCHEMES, those, strict=False):
                 picture.save(full / f"{state.name}-{screen}-{scheme}.png")
+
+
+def take(browser: Browser, shot: Shot) -> None:
+    """One picture of the tour."""
+    backend = shot.backend()
+    with serving(backend, rate_per_minute=0, rate_per_hour=0) as address:
+        page = pictures.opened(browser, address, shot.screen)
+        shot.act(page)
+        page.wait_for_timeout(500)
+        pictures.save(pictures.taken(page, shot.scheme), HERE / f"{shot.name}.webp")
+        page.context.close()
+    backend.close()
 
 
 def index() -> str:

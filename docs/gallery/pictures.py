@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -35,15 +34,13 @@ def opened(browser: Browser, address: str, screen: str) -> Page:
     return page
 
 
-def taken(page: Page, screen: str) -> Iterator[Image.Image]:
-    """The page as it stands, light and then dark; on paper there is but one."""
-    for scheme in SCHEMES[: 1 if screen == "paper" else None]:
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.wait_for_timeout(400)
-        # Whatever hovers where a click was made would be drawn as if the mouse were there.
-        page.mouse.move(0, 0)
-        shot = page.screenshot(caret="hide")
-        yield Image.open(BytesIO(shot)).convert("RGB")
+def taken(page: Page, scheme: str) -> Image.Image:
+    """The page as it stands, light or dark."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    # What a click was made on would be drawn as if the mouse were still there.
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(400)
+    return Image.open(BytesIO(page.screenshot(caret="hide"))).convert("RGB")
 
 
 def sheet(pictures: dict[str, list[Image.Image]]) -> Image.Image:

@@ -11,7 +11,7 @@
       BrokeContract           not what was agreed               -> report a bug
 
 `str(error)` is for the owner's terminal: it names no secret and nothing that was said. What a
-visitor reads for each class stands in `ui/words.py`.
+visitor reads for each class stands in `ui/words/`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ui.words import LANGUAGES, Sections, Words, way
 
-STYLE = Path(__file__).parent / "browser" / "disclaimer.css"
+BROWSER = Path(__file__).parent / "browser"
+STYLES = ("tokens.css", "disclaimer.css")
 
 
 def disclaimer_page(words: Words) -> str:
@@ -27,12 +28,13 @@ def _document(
     words: Words, name: str, title: str, sections: Sections, more: tuple[str, str]
 ) -> str:
     said = "".join(f"<h2>{escape(head)}</h2><p>{escape(text)}</p>" for head, text in sections)
+    style = "".join((BROWSER / each).read_text("utf-8") for each in STYLES)
     where, link = more
     return (
         f'<!doctype html><html lang="{words.TAG}" dir="{words.DIRECTION}"><head>'
         '<meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE.read_text('utf-8')}</style></head><body>"
+        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
         f"<main><h1>{escape(title)}</h1>{said}"
         f'<p><a href="{where}">{escape(link)}</a> · <a href="./">{escape(words.BACK)}</a>'
         f"{others(words, name)}</p></main></body></html>"

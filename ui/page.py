@@ -45,17 +45,21 @@ OPENED = "() => window.medicalgpt.opened()"
 LOOKED = "(shown) => window.medicalgpt.looked(shown)"
 SCRIPTS = (
     "page.js",
+    "naming.js",
+    "viewport.js",
     "resuming.js",
     "alternatives.js",
     "filled.js",
     "disarming.js",
+    "hearing.js",
+    "focus.js",
     "kept_schema.js",
     "conversations.js",
     "exporting.js",
     "copying.js",
     "drawer.js",
 )
-STYLES = ("style.css", "feedback.css", "drawer.css", "print.css")
+STYLES = ("tokens.css", "style.css", "feedback.css", "drawer.css", "touch.css", "print.css")
 """Both in this order: each may use, or overrule, what stands before it."""
 Asked = tuple[list[Message], Any, Any]
 """The conversation, and the notices of an emergency and a crisis: one that stands stays."""

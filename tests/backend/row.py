@@ -24,7 +24,7 @@ class Row:
     fault: str
     on: str
     shown: str
-    """ANSWER, or the code of the sentence in `ui/words.py`."""
+    """ANSWER, or the code of the sentence in `ui/words/`."""
     seconds: float
     """The sentence stands on the page by then."""
     posts: int

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from settings import Secret
+from tests.conftest import serving
+from tests.ui import states
+
 NO_CHROMIUM = (
     "no Chromium here: install Debian's package `chromium`, or name one in the variable CHROMIUM"
 )
@@ -42,6 +46,13 @@ def browser() -> Iterator[Browser]:
         browser = launch(playwright, path)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def staged() -> Iterator[str]:
+    """The address of a server that plays every state, one for all tests of a file."""
+    with serving(states.backend(), metrics_token=Secret("m" * 32)) as address:
+        yield address
 
 
 @pytest.fixture

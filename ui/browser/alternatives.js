@@ -132,8 +132,7 @@
     const button = by < 0 ? back : on;
     (button?.ariaDisabled === "true" ? (by < 0 ? on : back) : button)?.focus();
     control?.scrollIntoView({ block: "nearest" });
-    const announcer = document.getElementById("announcer");
-    if (announcer && control) announcer.textContent = said(words.reply, turns.get(turn));
+    if (control) window.medicalgpt.announce(said(words.reply, turns.get(turn)));
   }
 
   function said(sentence, entry) {

@@ -99,7 +99,7 @@
 
   function say({ said }, sentence) {
     said.textContent = sentence;
-    document.getElementById("announcer").textContent = sentence;
+    window.medicalgpt.announce(sentence);
   }
 
   // The answer, and its figures: two answers in the same words are still two.

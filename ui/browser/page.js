@@ -1,5 +1,5 @@
-// What only the browser can do: the state line, what a screen reader hears, the Escape key, and
-// what happens when the server is gone. It holds no prose: its sentences come from the server.
+// What only the browser can do: the state line, the beginning and the end of an answer, the Escape
+// key, and what happens when the server is gone. It holds no prose: its sentences come from the server.
 (() => {
   "use strict";
 
@@ -9,6 +9,7 @@
   const MISSES = 3; // looks without an answer in a row that mean the server is gone
   const REGION = "medicalgpt.region"; // where the visitor said to be, for the notices' numbers
   const STOOD = "medicalgpt.alarms"; // the notices that stood, our own fixed text, over such a reload
+  const SEPARATOR = " · "; // between the model's name and whether it is ready
   const REDRAW = 100; // after a change of the transcript, several of which come at once
   const SUBMIT = "#chat .message-row:has(textarea) button:first-child"; // of an edited question
   const { words } = window.medicalgpt;
@@ -18,15 +19,10 @@
   let timer = 0;
   let stopping = 0; // the timer of a stop
   let region = null; // what the visitor chose on this page
-  const redraws = [tidy];
+  const redraws = [];
 
   const byId = (id) => document.getElementById(id);
   const box = () => document.querySelector("#question textarea");
-
-  function announce(sentence) {
-    const announcer = byId("announcer");
-    if (announcer) announcer.textContent = sentence;
-  }
 
   // Each of the two gets the conversation as it is, and looks at its last message: an act that
   // asked nothing begins nothing, and ends no answer that is still being written.
@@ -36,7 +32,7 @@
     if (last.role !== "user" && last.metadata?.id !== "going") return supported(shown);
     write(true);
     window.medicalgpt.asked(shown);
-    announce(words.thinking);
+    window.medicalgpt.hears.begun();
     tell("");
     look();
   }
@@ -55,7 +51,7 @@
 
   // A reply that no model wrote is there at once; the notice above it was heard before it.
   function supported(shown) {
-    if (fixed(shown)) announce(shown.at(-1).content[0].text);
+    if (fixed(shown)) window.medicalgpt.announce(shown.at(-1).content[0].text);
   }
 
   function fixed(shown) {
@@ -93,16 +89,7 @@
     write(false);
     takeBack();
     window.medicalgpt.answered();
-    announceEnd();
-    box()?.focus({ preventScroll: true });
-  }
-
-  function announceEnd() {
-    const feet = document.querySelectorAll("#chat .foot");
-    const last = comparing() ? [...feet] : [...feet].slice(-1);
-    const finished = last.length && last.every((foot) => foot.matches(".foot-finished"));
-    const whole = comparing() ? words.compared : words.done;
-    announce(finished ? whole : words.ended);
+    window.medicalgpt.hears.ended();
   }
 
   function write(now) {
@@ -134,7 +121,16 @@
     const line = byId("state");
     if (!line) return;
     line.dataset.state = kind;
-    line.querySelector(".text").textContent = text;
+    // Apart, so that where there is no room the model's name can give way.
+    const name = text.includes(SEPARATOR) ? text.slice(0, text.indexOf(SEPARATOR)) : "";
+    const parts = { model: name, now: text.slice(name.length) };
+    const spans = Object.entries(parts).map(([part, said]) => {
+      const span = document.createElement("span");
+      span.className = part;
+      span.textContent = said;
+      return span;
+    });
+    line.querySelector(".text").replaceChildren(...spans);
   }
 
   // The server may be gone. A comparison is not picked up again, and nothing of it is kept for the
@@ -157,6 +153,7 @@
   }
 
   function returned() {
+    if (document.body.classList.contains("lost")) window.medicalgpt.announce(words.returned);
     document.body.classList.remove("lost");
     if (answering) write(true);
     takeBack();
@@ -285,16 +282,6 @@
     for (const select of document.querySelectorAll("#alarms select")) showRegion(select, code);
   });
 
-  // Gradio's transcript speaks every update aloud, calls its examples a list that has no items,
-  // and does not say whether a panel is open.
-  function tidy() {
-    for (const log of document.querySelectorAll("#chat [role=log]")) log.ariaLive = "off";
-    document.querySelector("#chat .examples[role=list]")?.removeAttribute("role");
-    for (const title of document.querySelectorAll("#chat .thought-group [role=button]")) {
-      title.ariaExpanded = String(title.classList.contains("expanded"));
-    }
-  }
-
   // Gradio renders its transcript anew as it likes; what others put there is put there again.
   function drawn(again) {
     redraws.push(again);
@@ -305,6 +292,7 @@
     if (!chat) return void setTimeout(watch, 100);
     let due = false;
     new MutationObserver(() => {
+      window.medicalgpt.naming.silence();
       if (due) return;
       due = true;
       setTimeout(() => ((due = false), redraw()), REDRAW);
@@ -313,6 +301,7 @@
     document.addEventListener("click", (event) => {
       if (event.target.closest("#new, #open-kept")) byId("stood")?.remove();
     });
+    window.medicalgpt.naming.begin();
     standAgain();
     redraw();
     look();

@@ -38,6 +38,7 @@ from ui.logs import configure_logging
 from ui.serve import Server, Signals, report
 from ui.server import create_app
 from ui.share import Tunnel
+from ui.words import ENGLISH
 
 DOTENV = Path(__file__).with_name(".env")
 
@@ -77,7 +78,8 @@ def _serve(
         app = create_app(opened.backend, opened.why, settings)
         server = signals.server = Server(app, settings.drain_seconds)
         if not signals.came:
-            _say(f"{opened.backend.info.model} ({opened.backend.info.name}). {opened.why}")
+            info, why = opened.backend.info, ENGLISH.why(opened.why)
+            _say(f"{info.model} ({info.name}). {why}")
             where = addresses(settings.host, port)
             watched = (server, opened.backend, where, tunnel if share else None)
             threading.Thread(target=_watch, args=watched, name="watch", daemon=True).start()

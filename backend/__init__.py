@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.base import Backend
-from backend.gpu import INSTALL, NEEDED, Gpu, look, nvidia_gpu
+from backend.gpu import Gpu, look, nvidia_gpu
+from backend.why import Reason, Why
 from settings import Settings
 
 __all__ = ["Opened", "choose", "nvidia_gpu", "open_backend"]
@@ -13,16 +14,16 @@ __all__ = ["Opened", "choose", "nvidia_gpu", "open_backend"]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A backend, and why it was this one: a sentence for the page and the terminal."""
+    """A backend, and why it was this one."""
 
     backend: Backend
-    why: str
+    why: Why
 
 
 def open_backend(settings: Settings) -> Opened:
     """The backend the settings ask for. Loads nothing that takes long; raises `SettingsError`."""
-    name, why = choose(settings)
-    match name:
+    why = choose(settings)
+    match why.backend:
         case "embedded":
             # Each backend's library is imported only when that backend is opened.
             from backend.embedded import EmbeddedBackend
@@ -38,27 +39,18 @@ def open_backend(settings: Settings) -> Opened:
             return Opened(LocalBackend.from_settings(settings), why)
 
 
-def choose(settings: Settings, gpu: Gpu | None = None) -> tuple[str, str]:
-    """The backend's name and the reason. `gpu` is looked up if None and nobody chose."""
+def choose(settings: Settings, gpu: Gpu | None = None) -> Why:
+    """Which backend, and the reason. `gpu` is looked up if None and nobody chose."""
     if settings.backend != "auto":
-        return settings.backend, f"BACKEND is {settings.backend}."
+        return Why(Reason.CHOSEN, settings.backend)
     if settings.modal_endpoint is not None:
-        return "remote", "MODAL_ENDPOINT is set."
+        return Why(Reason.ENDPOINT, "remote")
     gpu = look() if gpu is None else gpu
     if gpu.usable:
-        return "local", f"torch sees a GPU with {gpu.memory / 1e9:.0f} GB."
+        return Why(Reason.GPU, "local", gpu.memory)
     if not gpu.present:
-        why = "No endpoint is set and there is no NVIDIA GPU, so the CPU answers."
-    elif not gpu.installed:
-        why = (
-            "An NVIDIA GPU is here, but not what uses it, so the small embedded model answers on "
-            f"the CPU. To use the GPU: {INSTALL}"
-        )
-    elif gpu.memory:
-        why = (
-            f"The GPU has {gpu.memory / 1e9:.0f} GB and gpt-oss needs {NEEDED / 1e9:.0f}, so the "
-            "small embedded model answers on the CPU."
-        )
-    else:
-        why = "torch does not see the NVIDIA GPU, so the small embedded model answers on the CPU."
-    return "embedded", why
+        return Why(Reason.NO_GPU, "embedded")
+    if not gpu.installed:
+        return Why(Reason.NO_LIBRARIES, "embedded")
+    reason = Reason.SMALL_GPU if gpu.memory else Reason.UNSEEN_GPU
+    return Why(reason, "embedded", gpu.memory)

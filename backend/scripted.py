@@ -19,9 +19,12 @@ from backend.base import (
     Status,
 )
 from backend.fitting import fit
+from backend.why import Reason, Why
 from chat.conversation import Conversation
 from chat.estimate import prompt_tokens
 from chat.events import Event, Shortened, Stage, Waiting
+
+WHY = Why(Reason.CHOSEN, "scripted")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from backend.scripted import WHY
 from benchmarks.source import read_pattern, source
 from settings import Settings
 from ui.listening import listen
@@ -23,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure_logging(settings.log_level)
     backend = source(read_pattern(argv))
     listener = listen("127.0.0.1", 0)
-    server = Server(create_app(backend, "A script answers.", settings), settings.drain_seconds)
+    server = Server(create_app(backend, WHY, settings), settings.drain_seconds)
 
     def announce() -> None:
         while not server.started:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from backend import Opened
-from backend.scripted import Pause, ScriptedBackend, Step
+from backend.scripted import WHY, Pause, ScriptedBackend, Step
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage
 from tests.serve_scripted import SCRIPTS, Pattern
 from ui.terminal import main
@@ -60,4 +60,4 @@ def scripted(name: str) -> ScriptedBackend:
 
 if __name__ == "__main__":
     backend = scripted(sys.argv[1])
-    sys.exit(main(sys.argv[2:], opening=lambda settings: Opened(backend, "A script answers.")))
+    sys.exit(main(sys.argv[2:], opening=lambda settings: Opened(backend, WHY)))

@@ -18,6 +18,7 @@ from typing import IO, Any
 import pytest
 
 from backend.base import Backend
+from backend.scripted import WHY
 from settings import Settings
 from tests.visitor import Visitor
 from ui.listening import listen
@@ -35,7 +36,7 @@ def serving(backend: Backend, **settings: Any) -> Iterator[str]:
     asked = Settings(**{"drain_seconds": 0.0, **settings})
     listener = listen("127.0.0.1", 0)
     with ThreadPoolExecutor(1) as aside:  # a browser test's thread has a loop of its own
-        app = aside.submit(create_app, backend, "It was asked for.", asked).result()
+        app = aside.submit(create_app, backend, WHY, asked).result()
     server = Server(app, asked.drain_seconds)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

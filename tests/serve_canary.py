@@ -25,7 +25,7 @@ from types import FrameType
 from typing import Any
 
 from backend.base import Interrupted, Options
-from backend.scripted import Pause, ScriptedBackend, Step
+from backend.scripted import WHY, Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta
 from endpoint.server import Endpoint
@@ -100,7 +100,7 @@ def main() -> int:
     settings = read_settings(os.environ)
     configure_logging(settings.log_level)
     backend = ScriptedBackend(play)
-    service = create_app(backend, "A script answers.", settings) if page else Endpoint(backend)
+    service = create_app(backend, WHY, settings) if page else Endpoint(backend)
     listener = listen("127.0.0.1", 0)
     server = Server(service, 0.0)
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from backend.base import Busy, Failed, Interrupted, Options, Unreachable
-from backend.scripted import Pause, Script, ScriptedBackend, Step
+from backend.scripted import WHY, Pause, Script, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage, Waiting
 from settings import Settings
@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.down:
         backend.state = Failed(Unreachable("refused"))
     listener = listen("127.0.0.1", given.port)
-    server = Server(create_app(backend, "A script answers.", settings), settings.drain_seconds)
+    server = Server(create_app(backend, WHY, settings), settings.drain_seconds)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     def announce() -> None:

@@ -92,9 +92,9 @@ def test_an_endpoint_answers_where_one_is_set_and_the_small_model_where_none_is(
     given = {**variables, **empty, "PORT": "10000"}
     settings = read_settings(given)
     assert (settings.host, settings.port) == (ALL_INTERFACES, 10_000)
-    assert choose(settings, gpu=Gpu(present=False))[0] == "embedded"
+    assert choose(settings, gpu=Gpu(present=False)).backend == "embedded"
     given["MODAL_ENDPOINT"] = "https://example.modal.run/v1"
-    assert choose(read_settings(given), gpu=Gpu(present=False))[0] == "remote"
+    assert choose(read_settings(given), gpu=Gpu(present=False)).backend == "remote"
 
 
 @pytest.mark.model

@@ -16,6 +16,7 @@ from typing import Any, cast
 import gradio as gr
 
 from backend.base import Backend
+from backend.why import Why
 from chat.conversation import QuestionError
 from chat.conversation import question as checked
 from safety import markdown
@@ -234,7 +235,7 @@ class Page:
 
 
 def build_page(
-    words: Words, backend: Backend, why: str, runs: Runs, resuming: Resuming, settings: Settings
+    words: Words, backend: Backend, why: Why, runs: Runs, resuming: Resuming, settings: Settings
 ) -> gr.Blocks:
     """The whole page, its queue set up. `why` says why it is this backend."""
     page = Page(words, backend, runs, resuming, settings)
@@ -249,7 +250,8 @@ def build_page(
         with gr.Row(elem_id="tools"):
             with gr.Accordion(words.SETTINGS, open=False, elem_id="settings"):
                 effort, length, temperature = frame.controls(words, info)
-                gr.HTML(f"<p>{escape(why)}</p>{_compare(words)}", elem_id="why", padding=False)
+                reason = f"<p>{escape(words.why(why))}</p>"
+                gr.HTML(reason + _compare(words), elem_id="why", padding=False)
                 once = gr.Textbox(visible=False)
             drawer.entries(words)
             new = gr.Button(words.NEW, size="sm", elem_id="new", scale=0)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from backend.base import Backend, Failed
+from backend.why import Why
 from safety import red_flags
 from settings import Secret, Settings
 from ui import patches
@@ -40,13 +41,13 @@ class Service:
     runs: Runs
 
 
-def create_app(backend: Backend, why: str, settings: Settings) -> Service:
+def create_app(backend: Backend, why: Why, settings: Settings) -> Service:
     """The page over `backend`, and all that stands around it. Loads and contacts nothing."""
     # Where no event loop runs, Gradio makes several and closes none.
     return asyncio.run(_create_app(backend, why, settings))
 
 
-async def _create_app(backend: Backend, why: str, settings: Settings) -> Service:
+async def _create_app(backend: Backend, why: Why, settings: Settings) -> Service:
     patches.apply()
     red_flags.read([])  # the rules are loaded now: no question waits for it, and faults stop here
     limits = Limits.of(settings)

@@ -11,6 +11,7 @@ from backend.base import NotReady, Options
 from backend.gpu import INSTALL, Gpu
 from chat.conversation import Conversation
 from settings import Settings
+from ui.words import ENGLISH
 
 
 @pytest.mark.parametrize(
@@ -24,15 +25,15 @@ from settings import Settings
     ],
 )
 def test_auto_takes_what_this_machine_can_and_says_why(gpu: Gpu, name: str, reason: str) -> None:
-    chosen, why = choose(Settings(), gpu)
-    assert chosen == name
-    assert reason in why
+    why = choose(Settings(), gpu)
+    assert why.backend == name
+    assert reason in ENGLISH.why(why)
 
 
 def test_an_endpoint_or_an_explicit_choice_stands_over_a_gpu() -> None:
     gpu = Gpu(True, True, 80_000_000_000)
-    assert choose(Settings(modal_endpoint="https://a.example/v1"), gpu)[0] == "remote"
-    assert choose(Settings(backend="embedded"), gpu)[0] == "embedded"
+    assert choose(Settings(modal_endpoint="https://a.example/v1"), gpu).backend == "remote"
+    assert choose(Settings(backend="embedded"), gpu).backend == "embedded"
 
 
 def test_without_the_libraries_it_opens_and_says_how_to_get_them(

@@ -22,6 +22,8 @@ from backend.base import (
     Unreachable,
     Waking,
 )
+from backend.gpu import INSTALL, NEEDED
+from backend.why import Reason, Why
 from chat.conversation import AnswerTooLong, QuestionError, QuestionTooLong
 from chat.events import Stage, Waiting
 from ui.limits import GoingDown, NotNow, OneAtATime, TooSoon, UsedUp
@@ -462,6 +464,34 @@ class Words:
     )
     FILLED = "This conversation fills {percent} of what the model can read."
     FILLED_ABOUT = "This conversation fills about {percent} of what the model can read."
+
+    # Why it is this backend that answers; what the owner of the machine can do about it.
+    WHY: ClassVar[dict[Reason, str]] = {
+        Reason.CHOSEN: "BACKEND is {backend}.",
+        Reason.ENDPOINT: "MODAL_ENDPOINT is set.",
+        Reason.GPU: "torch sees a GPU with {memory} GB.",
+        Reason.NO_GPU: "No endpoint is set and there is no NVIDIA GPU, so the CPU answers.",
+        Reason.NO_LIBRARIES: (
+            "An NVIDIA GPU is here, but not what uses it, so the small embedded model answers on "
+            "the CPU. To use the GPU: {install}"
+        ),
+        Reason.SMALL_GPU: (
+            "The GPU has {memory} GB and gpt-oss needs {needed}, so the small embedded model "
+            "answers on the CPU."
+        ),
+        Reason.UNSEEN_GPU: (
+            "torch does not see the NVIDIA GPU, so the small embedded model answers on the CPU."
+        ),
+    }
+
+    def why(self, why: Why) -> str:
+        """Why it is this backend that answers."""
+        return self.WHY[why.reason].format(
+            backend=why.backend,
+            memory=f"{why.memory / 1e9:.0f}",
+            needed=f"{NEEDED / 1e9:.0f}",
+            install=INSTALL,
+        )
 
     def said_by_script(self) -> dict[str, str]:
         """The sentences that the page's scripts show, have read aloud, or write into exports."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from backend.base import Effort
+from backend.why import Reason
 from chat.events import Stage
 from ui.words.english import Words
 
@@ -426,6 +427,24 @@ class Turkish(Words):
     )
     FILLED = "Bu konuşma modelin okuyabileceğinin {percent} kadarını dolduruyor."
     FILLED_ABOUT = "Bu konuşma modelin okuyabileceğinin yaklaşık {percent} kadarını dolduruyor."
+
+    WHY: ClassVar[dict[Reason, str]] = {
+        Reason.CHOSEN: "BACKEND değişkeni {backend}.",
+        Reason.ENDPOINT: "MODAL_ENDPOINT değişkeni verilmiş.",
+        Reason.GPU: "torch, {memory} GB bellekli bir GPU görüyor.",
+        Reason.NO_GPU: "Uç nokta verilmemiş, NVIDIA GPU da yok; bu yüzden CPU yanıtlıyor.",
+        Reason.NO_LIBRARIES: (
+            "Burada bir NVIDIA GPU var ama onu kullanacak kitaplıklar yok; bu yüzden küçük gömülü "
+            "model CPU üzerinde yanıtlıyor. GPU'yu kullanmak için: {install}"
+        ),
+        Reason.SMALL_GPU: (
+            "GPU'nun {memory} GB belleği var, gpt-oss {needed} GB ister; bu yüzden küçük gömülü "
+            "model CPU üzerinde yanıtlıyor."
+        ),
+        Reason.UNSEEN_GPU: (
+            "torch NVIDIA GPU'yu görmüyor; bu yüzden küçük gömülü model CPU üzerinde yanıtlıyor."
+        ),
+    }
 
     def small(self, sentence: str) -> str:
         # Python's own way makes of İ two letters, and of I one that Turkish does not mean.

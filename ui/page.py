@@ -47,6 +47,7 @@ LOOKED = "(shown) => window.medicalgpt.looked(shown)"
 SCRIPTS = (
     "page.js",
     "naming.js",
+    "direction.js",
     "viewport.js",
     "resuming.js",
     "alternatives.js",

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
@@ -65,12 +66,13 @@ def open_page(browser: Browser) -> Iterator[Open]:
     faults: list[str] = []
 
     def visit(address: str, **context: object) -> Page:
+        host = urljoin(address, "/")
         page = browser.new_context(**context).new_page()  # type: ignore[arg-type]
         opened.append(page)
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: faults.append(f"script: {error}"))
         page.on("request", lambda request: faults.append(f"left the host: {request.url}")
-                if not request.url.startswith((address, "data:", "blob:")) else None)  # fmt: skip
+                if not request.url.startswith((host, "data:", "blob:")) else None)  # fmt: skip
         page.goto(address)
         page.wait_for_selector("#question textarea")
         page.wait_for_selector("#state[data-state]")

@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, FloatRect, Page, expect
 
-from tests.conftest import serving
+from backend.base import Options
+from backend.scripted import Pause, ScriptedBackend, Step
+from chat.conversation import Conversation
+from chat.events import AnswerDelta, Ended, EndReason
+from safety.notices import word
+from settings import Secret
+from tests.conftest import Serve, serving
 from tests.ui import languages, states
 from tests.ui.conftest import Open
 from ui.words import ENGLISH, LANGUAGES, Words
@@ -20,8 +26,8 @@ TURK: dict[str, Any] = {"locale": "tr-TR", "timezone_id": "Europe/Istanbul"}
 # Every text that is to be read or heard, of what is in sight, and not of what people and models
 # wrote, of fixed texts of the safety layer (they have a language of their own) and of names.
 TEXTS = """() => {
-  const not = ".message-wrap .prose:not(.foot *), .alarm, textarea, .language, script, style, " +
-    "#kept-list b, input";
+  const not = ".message-wrap .prose, .alarm, textarea, .language, script, style, #kept-list b, " +
+    "#announcer";
   const seen = (each) => each.checkVisibility({ visibilityProperty: true });
   const texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -32,12 +38,16 @@ TEXTS = """() => {
   }
   for (const each of document.querySelectorAll("[aria-label], [title], [placeholder]")) {
     if (each.closest(".alarm, .language") || !seen(each)) continue;
-    for (const name of ["aria-label", "title", "placeholder"])
+    for (const name of ["aria-label", "title", "placeholder"]) {
+      if (name === "aria-label" && each.hasAttribute("aria-labelledby")) continue;
       if (each.getAttribute(name)?.trim()) texts.push(each.getAttribute(name).trim());
+    }
   }
   return texts;
 }"""
-NAMES = ("a script, not a model", "(scripted)", "base-model")
+OTHER = word("other", "en")  # of a fixed reply, in the language of the message
+NAMES = (OTHER, "a script, not a model", "(scripted)", "base-model")
+FINISHED = Ended(EndReason.FINISHED)
 LETTERS = re.compile(r"[A-Za-zÇĞİÖŞÜçğıöşü]{2,}")
 
 
@@ -46,7 +56,7 @@ def staged() -> Iterator[str]:
     """Every state, in a third language too: one in which every sentence of ours is marked."""
     LANGUAGES[languages.TAG] = languages.bracketed()
     try:
-        with serving(states.backend()) as address:
+        with serving(states.backend(), metrics_token=Secret("m" * 32)) as address:
             yield address
     finally:
         del LANGUAGES[languages.TAG]
@@ -100,3 +110,167 @@ def test_no_sentence_on_the_page_is_outside_the_catalogue(
     states.CHAT[state](page)
     page.wait_for_timeout(300)
     assert foreign(page) == []
+
+
+@pytest.mark.parametrize("state", states.COMPARISON)
+def test_no_sentence_of_the_comparison_is_outside_the_catalogue(
+    staged: str, open_page: Open, state: str
+) -> None:
+    page = open_page(f"{staged}/{languages.TAG}/compare")
+    states.COMPARISON[state](page)
+    page.wait_for_timeout(300)
+    assert foreign(page) == []
+
+
+@pytest.mark.parametrize("document", states.DOCUMENTS)
+def test_no_sentence_of_the_documents_is_outside_the_catalogue(
+    staged: str, browser: Browser, document: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{staged}/{languages.TAG}/{document}")
+    assert foreign(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("state", ["empty", "answered", "emergency", "exporting", "settings"])
+def test_a_language_that_is_read_from_the_right_is_laid_out_from_there(
+    staged: str, open_page: Open, state: str, width: int
+) -> None:
+    page = open_page(f"{staged}/{languages.TAG}/", viewport={"width": width, "height": 740})
+    if state != "exporting" or width > 360:
+        states.CHAT[state](page)
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    name, line = box(page, ".wordmark"), box(page, "#state")
+    typed, send = box(page, "#question"), box(page, "#send, #stop:visible")
+    assert name["x"] > line["x"]
+    assert typed["x"] > send["x"]
+
+
+def test_what_is_written_in_arabic_stands_from_the_right_on_any_page(
+    serve: Serve, open_page: Open
+) -> None:
+    arabic = "ما هي أعراض الربو؟"
+    answer = "الربو مرض مزمن.\n\n- صفير\n- ضيق التنفس\n"
+    page = open_page(serve(ScriptedBackend(lambda *_: [AnswerDelta(answer), FINISHED])))
+    page.fill("#question textarea", arabic)
+    assert direction(page, "#question textarea") == "rtl"
+    page.fill("#question textarea", "What are its signs?")
+    assert direction(page, "#question textarea") == "ltr"
+    page.fill("#question textarea", arabic)
+    page.press("#question textarea", "Enter")
+    expect(page.locator("#chat .foot-finished")).to_be_visible()
+    for part in (
+        "[data-testid=user] p",
+        "[data-testid=bot] p >> nth=0",
+        "[data-testid=bot] li >> nth=0",
+    ):
+        assert direction(page, f"#chat {part}") == "rtl", part
+    assert direction(page, "#chat .foot") == "ltr"
+
+
+def test_the_browser_chooses_the_language_and_the_visitor_another_which_is_remembered(
+    staged: str, open_page: Open
+) -> None:
+    page = open_page(staged, **TURK)
+    assert page.url == f"{staged}/tr/"
+    assert page.evaluate("document.documentElement.lang") == "tr"
+    expect(page.locator("#send")).to_have_text(TURKISH.SEND)
+    page.click("a.language[hreflang=en]")
+    expect(page.locator("#send")).to_have_text(ENGLISH.SEND)
+    page.goto(staged)
+    page.wait_for_selector("#question textarea")
+    assert page.url == f"{staged}/"
+    page.goto(f"{staged}/compare")
+    page.locator("a.language[hreflang=tr]").click()
+    page.wait_for_url(f"{staged}/tr/compare")
+    page.goto(f"{staged}/compare")
+    page.wait_for_url(f"{staged}/tr/compare")
+
+
+@pytest.mark.parametrize("languages", ["de-DE", "en-GB"])
+def test_another_language_of_the_browser_gets_english(
+    staged: str, open_page: Open, languages: str
+) -> None:
+    assert open_page(staged, locale=languages).url == f"{staged}/"
+
+
+def test_the_conversation_and_a_running_answer_go_on_in_the_other_language(
+    serve: Serve, open_page: Open
+) -> None:
+    def play(conversation: Conversation, options: Options) -> Iterator[Step]:
+        yield AnswerDelta("Half of it ")
+        if conversation.question == "Long?":
+            yield Pause(3.0)
+        yield from (AnswerDelta("and the rest."), FINISHED)
+
+    backend = ScriptedBackend(play)
+    page = open_page(serve(backend))
+    for question in ("Short?", "Long?"):
+        page.fill("#question textarea", question)
+        page.press("#question textarea", "Enter")
+        expect(page.locator("#chat").get_by_text("Half of it").last).to_be_visible()
+        if question == "Short?":
+            states.quiet(page)
+    page.fill("#question textarea", "Not asked yet")
+    page.click("a.language[hreflang=tr]")
+    expect(page.locator("#send")).to_have_text(TURKISH.SEND)
+    expect(page.locator("#chat [data-testid=user]")).to_have_count(2)
+    expect(page.locator("#chat .foot-finished")).to_have_count(2)
+    expect(page.locator("#chat")).to_contain_text("toplam")
+    expect(page.locator("#question textarea")).to_have_value("Not asked yet")
+    expect(page.locator("#told")).to_be_empty()
+    assert len(backend.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "region"),
+    [
+        ("Europe/Istanbul", "tr"),
+        ("Europe/London", "gb"),
+        ("America/Los_Angeles", "us"),
+        ("Asia/Calcutta", "in"),
+        ("Europe/Lisbon", "eu"),
+        ("Africa/Lagos", "any"),
+    ],
+)
+def test_the_numbers_in_sight_are_those_of_the_time_zone_until_another_region_is_chosen(
+    staged: str, open_page: Open, zone: str, region: str
+) -> None:
+    page = open_page(staged, timezone_id=zone)
+    states.CHAT["emergency"](page)
+    expect(page.locator("#alarms select")).to_have_value(region)
+    expect(page.locator(f"#alarms ul[data-region={region}]")).to_be_visible()
+    expect(page.locator("#alarms ul:visible")).to_have_count(1)
+    page.select_option("#alarms select", "ch")
+    page.reload()
+    page.wait_for_selector("#state[data-state]")
+    states.CHAT["emergency"](page)
+    expect(page.locator("#alarms select")).to_have_value("ch")
+
+
+def test_numbers_and_dates_are_written_as_in_the_language_and_the_region(
+    staged: str, open_page: Open
+) -> None:
+    page = open_page(staged, **TURK)
+    states.CHAT["answered"](page)
+    expect(page.locator("#chat .figures")).to_have_text(re.compile(r"toplam \d+,\d sn"))
+    for locale, written in (
+        ("tr-TR", "1 Oca 2026"),
+        ("en-GB", "1 Jan 2026"),
+        ("en-US", "Jan 1, 2026"),
+    ):
+        page = open_page(staged, locale=locale, timezone_id="UTC")
+        states.CHAT["conversations"](page)
+        expect(page.locator("#kept-list span").first).to_contain_text(written)
+
+
+def box(page: Page, selector: str) -> FloatRect:
+    found = page.locator(selector).first.bounding_box()
+    assert found is not None
+    return found
+
+
+def direction(page: Page, selector: str) -> str:
+    return page.locator(selector).first.evaluate("each => getComputedStyle(each).direction")

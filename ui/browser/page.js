@@ -203,10 +203,14 @@
     return window.medicalgpt.disarming.plain(questions().at(-1)?.innerText ?? "").trim();
   }
 
-  function giveBack(text) {
-    if (!box()) return void setTimeout(giveBack, 100, text);
+  // What was typed, back into the box, and why. A page that is still being built empties it again.
+  function giveBack(text, sentence = words.lost, times = 3) {
+    const field = box();
+    if (!field) return void setTimeout(giveBack, 100, text, sentence);
     type(text);
-    tell(words.lost);
+    tell(sentence);
+    const keep = setTimeout(() => field.value || (times && giveBack(text, sentence, times - 1)), 300);
+    field.addEventListener("keydown", () => clearTimeout(keep), { once: true });
   }
 
   function type(text) {

@@ -26,6 +26,7 @@
   let seconds = 0; // that the server keeps a lost answer for
   let server = ""; // which start of the server the page came from
   let reloading = false;
+  let moved = false; // to the page of another language
   let capturing = () => {};
 
   const byId = (id) => document.getElementById(id);
@@ -198,7 +199,7 @@
 
   // For the page of another language, which goes on with what this one shows.
   function leave(address) {
-    reloading = true;
+    reloading = moved = true;
     const gone = () => location.assign(address);
     if (byId("capture") && !comparing()) capture().then(gone);
     else gone();
@@ -244,7 +245,7 @@
   function store(shown) {
     const typed = document.querySelector("#question textarea")?.value ?? "";
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify({ shown, token, count, typed }));
+      sessionStorage.setItem(KEPT, JSON.stringify({ shown, token, count, typed, moved }));
     } catch {
       // No storage, or too much for it: then a page that is loaded again begins afresh.
     }
@@ -264,7 +265,7 @@
   }
 
   function captured(shown) {
-    if (token || back || (reloading && shown.length)) store(shown);
+    if (token || back || reloading) store(shown);
     capturing();
   }
 
@@ -275,7 +276,7 @@
     sessionStorage.removeItem(KEPT);
     try {
       const kept = JSON.parse(written);
-      if (kept.typed) window.medicalgpt.giveBack(kept.typed);
+      if (kept.typed) window.medicalgpt.giveBack(kept.typed, kept.moved ? "" : words.lost);
       ({ token, count } = kept);
       if (token) setTimeout(() => byId("resume").click());
       return [kept.shown];

@@ -85,11 +85,16 @@ SMALL = f"""least => ({CONTROLS})().filter(each => {{
 OUT_OF_REACH = f"""() => ({CONTROLS})().filter(each => {{
     each.scrollIntoView({{ block: "center", inline: "nearest", behavior: "instant" }});
     const {{ left, right, top, bottom }} = each.getBoundingClientRect();
-    const middle = [Math.max(0, left) + Math.min(innerWidth, right), top + bottom];
-    const hit = document.elementFromPoint(...middle.map(sum => sum / 2));
-    return left < -1 || right > innerWidth + 1 || !hit || !each.contains(hit);
+    const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+    const edges = [[x, y], [left + 3, y], [right - 3, y]];
+    if (bottom - top < innerHeight / 4) edges.push([x, top + 3], [x, bottom - 3]);
+    return edges.some(at => {{
+        const hit = document.elementFromPoint(...at);
+        return !each.contains(hit) && !hit?.closest(".scroll-down-button-container");
+    }});
 }}).map(each => each.outerHTML.slice(0, 200))"""
-"""What no scrolling brings whole into sight, or what is under something else there."""
+"""What no scrolling brings whole into sight, or is partly under something else there;
+but not the way to the end, which floats over what is not the end."""
 
 CUT_OFF = """() => {
     const style = each => getComputedStyle(each);

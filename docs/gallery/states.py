@@ -27,6 +27,8 @@ class State:
     backend: Callable[[], Backend] = replies.scripted
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
     screens: tuple[str, ...] = BOTH
+    cut: bool = False
+    """Whether the line to the server is cut then, and the page has said so."""
 
 
 def ask(page: Page, text: str) -> None:
@@ -193,13 +195,6 @@ def compared(page: Page) -> None:
     over(page)
 
 
-def lost(page: Page) -> None:
-    ask(page, replies.EXPLAIN)
-    expect(page.locator("#chat")).to_contain_text("Angiotensin II")
-    page.context.set_offline(True)
-    expect(page.locator("#told")).not_to_be_empty()
-
-
 def judged(page: Page) -> None:
     asked(page, replies.DIFFERENTIAL)
     page.get_by_role("button", name=words.SAID_BY_SCRIPT["bad"]).click()
@@ -253,7 +248,8 @@ STATES = (
     State("export", "Taking a conversation along.", exporting),
     State("print", "The sheet that is printed.", printed, screens=("paper",)),
     State("comparison", "One question to base and adapter.", compared, replies.adapted),
-    State("lost", "The connection is lost while an answer is written.", lost, replies.answering),
+    State("lost", "The connection is lost while an answer is written.", shows("Angiotensin II"),
+          replies.answering, cut=True),
     State("thumbs", "A thumb down, and its reasons.", judged, settings=COUNTED),
     State("disclaimer", "What this is, and is not.", document("disclaimer")),
     State("privacy", "What is kept, where, and how long.", document("privacy")),

@@ -109,8 +109,8 @@ def folded_notice(page: Page) -> None:
     page.locator("#alarms summary").click()
 
 
-def in_a_crisis(page: Page) -> None:
-    ask(page, replies.CRISIS)
+def in_a_crisis(page: Page, text: str = replies.CRISIS) -> None:
+    ask(page, text)
     expect(page.locator("#crisis .alarm")).to_be_visible()
     expect(page.locator("#chat .bot-row")).to_have_count(1)
     page.wait_for_timeout(900)
@@ -236,6 +236,8 @@ STATES = (
           in_an_emergency),
     State("emergency-folded", "The same notice, folded by the visitor.", folded_notice),
     State("crisis", "A crisis: numbers and a fixed reply, and no model is asked.", in_a_crisis),
+    State("both-notices", "An emergency and a crisis in one.",
+          lambda page: in_a_crisis(page, replies.OVERDOSE)),
     State("alternatives", "The second of two replies to one question.", alternatives),
     State("editing", "A question is edited in its place.", editing),
     State("filled", "The conversation fills most of what the model can read.", filled,

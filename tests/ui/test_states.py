@@ -123,8 +123,17 @@ CUT_OFF = """() => {
 """Text that reaches out of what shows it, sideways, and cannot be scrolled to by itself."""
 
 
+SETTLE = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
+    for (const each of document.getAnimations()) {
+        if (each.effect.getComputedTiming().endTime < Infinity) each.finish();
+    }
+    done();
+})))"""
+"""Until the page is drawn, with every change of looks at its end."""
+
+
 def fits(page: Page) -> None:
-    page.wait_for_timeout(150)
+    page.evaluate(SETTLE)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert page.evaluate(CUT_OFF) == []
     assert page.evaluate(OUT_OF_REACH) == []
@@ -133,7 +142,7 @@ def fits(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    page.wait_for_timeout(150)
+    page.evaluate(SETTLE)
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 23, 22)"
     assert dark is (scheme == "dark")
     found: list[Any] = Axe().run(page).response["violations"]
@@ -141,8 +150,8 @@ def test_axe_finds_nothing_to_complain_of(page: Page, scheme: str) -> None:
 
 
 def test_everything_that_is_pressed_is_as_wide_as_a_finger(fingers: Page) -> None:
-    assert fingers.evaluate(SMALL, FINGER) == []
     fits(fingers)
+    assert fingers.evaluate(SMALL, FINGER) == []
 
 
 def test_at_twice_the_size_nothing_is_cut_off(sized: Page) -> None:
@@ -164,7 +173,7 @@ def test_a_keyboard_on_the_screen_leaves_the_box_in_sight(sized: Page) -> None:
     sized.set_viewport_size(PHONE)  # type: ignore[arg-type]
     box.focus()
     sized.set_viewport_size(TYPING)  # type: ignore[arg-type]
-    sized.wait_for_timeout(150)
+    sized.evaluate(SETTLE)
     for part in (box, sized.locator("#send, #stop").locator("visible=true")):
         place = part.bounding_box()
         assert place is not None
@@ -175,6 +184,6 @@ def test_a_keyboard_on_the_screen_leaves_the_box_in_sight(sized: Page) -> None:
 
 def test_nothing_moves_for_who_asked_for_no_motion(page: Page) -> None:
     page.emulate_media(reduced_motion="reduce")
-    page.wait_for_timeout(150)
-    assert page.evaluate("document.getAnimations().length") == 0
+    running = page.evaluate("document.getAnimations().map(each => each.effect.target.className)")
+    assert running == []
     page.emulate_media(reduced_motion="no-preference")

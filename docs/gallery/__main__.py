@@ -20,6 +20,7 @@ from docs.gallery import pictures
 from docs.gallery.states import STATES, State
 from docs.gallery.tour import SHOTS, Shot
 from tests.conftest import serving
+from tests.line import Line
 from tests.ui.conftest import chromium, launch
 
 HERE = Path(__file__).parent
@@ -61,12 +62,17 @@ def render(browser: Browser, state: State, full: Path | None) -> None:
     backend = state.backend()
     with serving(backend, rate_per_minute=0, rate_per_hour=0, **state.settings) as address:
         for screen in state.screens:
-            page = pictures.opened(browser, address, screen)
+            line = Line(address)
+            page = pictures.opened(browser, line.address, screen)
             state.act(page)
+            if state.cut:
+                line.cut()
+                expect(page.locator("#told")).not_to_be_empty()
             page.wait_for_timeout(500)
             schemes = pictures.SCHEMES[: 1 if screen == "paper" else None]
             found[screen] = [pictures.taken(page, scheme) for scheme in schemes]
             page.context.close()
+            line.close()
     backend.close()
     pictures.save(pictures.sheet(found), HERE / f"{state.name}.webp")
     if full:

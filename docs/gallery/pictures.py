@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import Browser, Page
 
 SCREENS: dict[str, dict[str, Any]] = {
@@ -14,12 +14,14 @@ SCREENS: dict[str, dict[str, Any]] = {
     "phone": {
         "viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "has_touch": True,
     },
-    "paper": {"viewport": {"width": 794, "height": 1123}, "device_scale_factor": 1.5},
+    "paper": {"viewport": {"width": 658, "height": 972}, "device_scale_factor": 1.5},
 }  # fmt: skip
 SCHEMES = ("light", "dark")
 TALL = 960
 """Pixels of a sheet: a phone's height on it."""
 GAP = 16
+MARGIN = 100
+"""Around what is printed: that of the paper is not on the screen."""
 BETWEEN = (128, 128, 128)
 QUALITY = 40
 
@@ -49,8 +51,9 @@ def sheet(pictures: dict[str, list[Image.Image]]) -> Image.Image:
     columns: list[list[Image.Image]] = []
     if desktops := pictures.get("desktop"):
         columns.append([_tall(each, half) for each in desktops])
-    for screen in ("phone", "paper"):
-        columns += [[_tall(each, TALL)] for each in pictures.get(screen, [])]
+    columns += [[_tall(each, TALL)] for each in pictures.get("phone", [])]
+    for each in pictures.get("paper", []):
+        columns.append([_tall(ImageOps.expand(each, MARGIN, "white"), TALL)])
     wide = sum(column[0].width for column in columns) + GAP * (len(columns) - 1)
     whole = Image.new("RGB", (wide, TALL), BETWEEN)
     left = 0

@@ -19,6 +19,7 @@ KETOACIDOSIS = words.EXAMPLES[3]
 CHILD = "How much paracetamol may a child of four have for a fever?"
 AMOUNT = "How much of it is too much?"
 EMERGENCY = "My chest feels crushed since an hour, it goes down my left arm, and I am sweating."
+OVERDOSE = "I took 40 paracetamol an hour ago because I want to die."
 CRISIS = "I want to kill myself tonight."
 ANEMIA = "How does one tell iron deficiency from the anaemia of chronic disease?"
 
@@ -169,12 +170,12 @@ def busy() -> ScriptedBackend:
 
 def small() -> ScriptedBackend:
     """One that is not to be trusted."""
-    return scripted(unreliable=True)
+    return scripted(model="a small model, played by a script", unreliable=True)
 
 
 def adapted() -> ScriptedBackend:
     """One with a base to compare with."""
-    return scripted(model="gpt-oss-20b+medical-reasoning", base="gpt-oss-20b")
+    return scripted(base="gpt-oss-20b, played by a script")
 
 
 def short() -> ScriptedBackend:

@@ -27,6 +27,8 @@ class State:
     backend: Callable[[], Backend] = replies.scripted
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
     screens: tuple[str, ...] = BOTH
+    cut: bool = False
+    """Whether the line to the server is cut then, and the page has said so."""
 
 
 def ask(page: Page, text: str) -> None:
@@ -107,8 +109,8 @@ def folded_notice(page: Page) -> None:
     page.locator("#alarms summary").click()
 
 
-def in_a_crisis(page: Page) -> None:
-    ask(page, replies.CRISIS)
+def in_a_crisis(page: Page, text: str = replies.CRISIS) -> None:
+    ask(page, text)
     expect(page.locator("#crisis .alarm")).to_be_visible()
     expect(page.locator("#chat .bot-row")).to_have_count(1)
     page.wait_for_timeout(900)
@@ -193,13 +195,6 @@ def compared(page: Page) -> None:
     over(page)
 
 
-def lost(page: Page) -> None:
-    ask(page, replies.EXPLAIN)
-    expect(page.locator("#chat")).to_contain_text("Angiotensin II")
-    page.context.set_offline(True)
-    expect(page.locator("#told")).not_to_be_empty()
-
-
 def judged(page: Page) -> None:
     asked(page, replies.DIFFERENTIAL)
     page.get_by_role("button", name=words.said_by_script()["bad"]).click()
@@ -241,6 +236,8 @@ STATES = (
           in_an_emergency),
     State("emergency-folded", "The same notice, folded by the visitor.", folded_notice),
     State("crisis", "A crisis: numbers and a fixed reply, and no model is asked.", in_a_crisis),
+    State("both-notices", "An emergency and a crisis in one.",
+          lambda page: in_a_crisis(page, replies.OVERDOSE)),
     State("alternatives", "The second of two replies to one question.", alternatives),
     State("editing", "A question is edited in its place.", editing),
     State("filled", "The conversation fills most of what the model can read.", filled,
@@ -253,7 +250,8 @@ STATES = (
     State("export", "Taking a conversation along.", exporting),
     State("print", "The sheet that is printed.", printed, screens=("paper",)),
     State("comparison", "One question to base and adapter.", compared, replies.adapted),
-    State("lost", "The connection is lost while an answer is written.", lost, replies.answering),
+    State("lost", "The connection is lost while an answer is written.", shows("Angiotensin II"),
+          replies.answering, cut=True),
     State("thumbs", "A thumb down, and its reasons.", judged, settings=COUNTED),
     State("disclaimer", "What this is, and is not.", document("disclaimer")),
     State("privacy", "What is kept, where, and how long.", document("privacy")),

@@ -10,11 +10,11 @@ from playwright.sync_api import Page, expect
 from tests.ui import states
 from tests.ui.conftest import Open
 from tests.ui.states import ask, quiet
-from ui import words
+from ui.words import ENGLISH as words
 
 pytestmark = pytest.mark.browser
 
-SAID = words.SAID_BY_SCRIPT
+SAID = words.said_by_script()
 
 STOPS = """() => {
     const open = document.querySelector("dialog[open]") ?? document;

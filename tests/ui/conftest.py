@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
@@ -18,6 +17,8 @@ from tests.ui import states
 NO_CHROMIUM = (
     "no Chromium here: install Debian's package `chromium`, or name one in the variable CHROMIUM"
 )
+
+HERE = "http://127.0.0.1:"
 
 Open = Callable[..., Page]
 
@@ -60,19 +61,18 @@ def staged() -> Iterator[str]:
 def open_page(browser: Browser) -> Iterator[Open]:
     """`open_page(address, **context)` opens the app in a tab of its own, ready to be typed into.
 
-    Fails the test where a script of the page threw, or a request left for another host.
+    Fails the test where a script of the page threw, or a request left this machine.
     """
     opened: list[Page] = []
     faults: list[str] = []
 
     def visit(address: str, **context: object) -> Page:
-        host = urljoin(address, "/")
         page = browser.new_context(**context).new_page()  # type: ignore[arg-type]
         opened.append(page)
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: faults.append(f"script: {error}"))
-        page.on("request", lambda request: faults.append(f"left the host: {request.url}")
-                if not request.url.startswith((host, "data:", "blob:")) else None)  # fmt: skip
+        page.on("request", lambda request: faults.append(f"left this machine: {request.url}")
+                if not request.url.startswith((HERE, "data:", "blob:")) else None)  # fmt: skip
         page.goto(address)
         page.wait_for_selector("#question textarea")
         page.wait_for_selector("#state[data-state]")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from urllib.parse import urljoin
 
 from playwright.sync_api import Page, expect
 
@@ -124,8 +125,9 @@ def refused(page: Page) -> None:
 
 
 def lost(page: Page) -> None:
-    with closing(Line(page.url.rstrip("/"))) as line:
-        page.goto(line.address)
+    server = urljoin(page.url, "/")
+    with closing(Line(server.rstrip("/"))) as line:
+        page.goto(f"{line.address}/{page.url.removeprefix(server)}")
         page.wait_for_selector("body.comparable")
         ask(page, "What is asthma? write")
         expect(page.locator("#chat table")).to_be_visible()

@@ -166,8 +166,8 @@ def test_what_is_written_in_arabic_stands_from_the_right_on_any_page(
         "[data-testid=bot] p >> nth=0",
         "[data-testid=bot] li >> nth=0",
     ):
-        assert direction(page, f"#chat {part}") == "rtl", part
-    assert direction(page, "#chat .foot") == "ltr"
+        expect(page.locator(f"#chat {part}").first).to_have_css("direction", "rtl")
+    expect(page.locator("#chat .foot")).to_have_css("direction", "ltr")
 
 
 def test_the_browser_chooses_the_language_and_the_visitor_another_which_is_remembered(

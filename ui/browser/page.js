@@ -204,13 +204,14 @@
   }
 
   // What was typed, back into the box, and why. A page that is still being built empties it again.
-  function giveBack(text, sentence = words.lost, times = 3) {
-    const field = box();
-    if (!field) return void setTimeout(giveBack, 100, text, sentence);
+  function giveBack(text, sentence = words.lost) {
+    if (!box()) return void setTimeout(giveBack, 100, text, sentence);
     type(text);
     tell(sentence);
-    const keep = setTimeout(() => field.value || (times && giveBack(text, sentence, times - 1)), 300);
-    field.addEventListener("keydown", () => clearTimeout(keep), { once: true });
+    const still = setInterval(() => box()?.value || type(text), 200);
+    const done = () => clearInterval(still);
+    setTimeout(done, 3000);
+    for (const act of ["keydown", "pointerdown"]) addEventListener(act, done, { once: true });
   }
 
   function type(text) {

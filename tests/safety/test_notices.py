@@ -10,7 +10,7 @@ import pytest
 
 from safety import notices, numbers, red_flags
 from safety.finding import NOTHING, Finding, Level
-from safety.numbers import ANY, Line, regions
+from safety.numbers import ANY, Line, regions, said
 
 EMERGENCY = Finding(Level.EMERGENCY, ("heart",), emergency=True)
 CRISIS = Finding(Level.CRISIS, ("suicide",))
@@ -95,7 +95,8 @@ def test_every_region_has_an_emergency_number_a_crisis_line_and_a_source() -> No
         assert region.crisis
         assert raw["sources"]
         assert all(source.startswith("https://") for source in raw["sources"])
-        assert set(raw) <= {"code", "name", "emergency", "crisis", "poison", "abuse", "sources"}
+        fields = {"code", "name", "zones", "emergency", "crisis", "poison", "abuse", "sources"}
+        assert set(raw) <= fields
         assert bool(region.name) is (region.code != ANY)
 
 
@@ -133,3 +134,18 @@ def test_who_chose_no_region_sees_the_main_numbers_side_by_side() -> None:
     urgent, desperate = notices.notices(BOTH)
     assert [line.number for line in urgent.lines(regions()[0])] == ["112", "911", "999"]
     assert "findahelpline.com" in [line.number for line in desperate.lines(regions()[0])]
+
+
+def test_what_stands_beside_a_number_is_in_turkish_where_the_notice_is() -> None:
+    for region in regions()[1:]:
+        lines = region.emergency + region.crisis + region.poison + region.abuse
+        for text in (region.name, *(line.note for line in lines if line.note)):
+            assert said(text, "tr") != text, text
+        assert said(region.emergency[0].name, "tr").startswith(("Acil", "Ambulans", "SAMU"))
+    assert said("free, day and night", "en") == "free, day and night"
+
+
+def test_no_time_zone_is_of_two_regions() -> None:
+    zones = [zone for region in regions() for zone in region.zones]
+    assert len(zones) == len(set(zones)) > 150
+    assert [region.code for region in regions() if not region.zones] == ["any"]

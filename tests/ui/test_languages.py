@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
+from gradio_client import Client
 from playwright.sync_api import Browser, FloatRect, Page, expect
 
-from backend.base import Options
+from backend.base import Interrupted, Options
 from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason
@@ -274,3 +276,26 @@ def box(page: Page, selector: str) -> FloatRect:
 
 def direction(page: Page, selector: str) -> str:
     return page.locator(selector).first.evaluate("each => getComputedStyle(each).direction")
+
+
+def test_the_server_speaks_the_language_of_the_page_that_is_asked(serve: Serve) -> None:
+    address = serve(ScriptedBackend(lambda *_: [AnswerDelta("Because."), FINISHED]))
+    for path, words in (("", ENGLISH), ("/tr", TURKISH)):
+        refused = requests.get(f"{address}{path}/nothing", timeout=10)
+        assert (refused.status_code, refused.json()["detail"]) == (404, words.NOT_FOUND)
+        asleep = requests.get(f"{address}{path}/state", timeout=10).json()
+        assert asleep["text"].endswith(words.READY)
+        head = requests.get(f"{address}{path}/", timeout=10).text.partition("</head>")[0]
+        assert f'lang="{words.TAG}"' in head
+        assert f'property="og:title" content="{words.PREVIEW}"' in head
+    assert requests.get(f"{address}/tr", timeout=10).url == f"{address}/tr/"
+
+
+def test_a_program_that_asks_there_gets_its_sentences_too(serve: Serve) -> None:
+    client = Client(
+        serve(ScriptedBackend(lambda *_: [Interrupted("reset")])) + "/tr/", verbose=False
+    )
+    fields = client.predict("Why?", api_name="/ask")
+    assert fields["disclaimer"] == TURKISH.DISCLAIMER
+    assert fields["note"].partition("(")[0] == TURKISH.DOWN.partition("(")[0]
+    assert client.predict(" ", api_name="/ask")["note"] == TURKISH.EMPTY

@@ -8,7 +8,8 @@ from pathlib import Path
 from ui import words
 from ui.words import Sections
 
-STYLE = Path(__file__).parent / "browser" / "disclaimer.css"
+BROWSER = Path(__file__).parent / "browser"
+STYLES = ("tokens.css", "disclaimer.css")
 
 
 def disclaimer_page() -> str:
@@ -25,7 +26,7 @@ def privacy_page() -> str:
 
 def _document(title: str, sections: Sections, more: tuple[str, str]) -> str:
     said = "".join(f"<h2>{escape(head)}</h2><p>{escape(text)}</p>" for head, text in sections)
-    style = STYLE.read_text("utf-8")
+    style = "".join((BROWSER / name).read_text("utf-8") for name in STYLES)
     where, link = more
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -58,7 +58,7 @@ SCRIPTS = (
     "copying.js",
     "drawer.js",
 )
-STYLES = ("style.css", "feedback.css", "drawer.css", "touch.css", "print.css")
+STYLES = ("tokens.css", "style.css", "feedback.css", "drawer.css", "touch.css", "print.css")
 """Both in this order: each may use, or overrule, what stands before it."""
 Asked = tuple[list[Message], Any, Any]
 """The conversation, and the notices of an emergency and a crisis: one that stands stays."""

@@ -9,6 +9,7 @@
   const MISSES = 3; // looks without an answer in a row that mean the server is gone
   const REGION = "medicalgpt.region"; // where the visitor said to be, for the notices' numbers
   const STOOD = "medicalgpt.alarms"; // the notices that stood, our own fixed text, over such a reload
+  const SEPARATOR = " · "; // between the model's name and whether it is ready
   const REDRAW = 100; // after a change of the transcript, several of which come at once
   const SUBMIT = "#chat .message-row:has(textarea) button:first-child"; // of an edited question
   const { words } = window.medicalgpt;
@@ -119,7 +120,16 @@
     const line = byId("state");
     if (!line) return;
     line.dataset.state = kind;
-    line.querySelector(".text").textContent = text;
+    // Apart, so that where there is no room the model's name can give way.
+    const name = text.includes(SEPARATOR) ? text.slice(0, text.indexOf(SEPARATOR)) : "";
+    const parts = { model: name, now: text.slice(name.length) };
+    const spans = Object.entries(parts).map(([part, said]) => {
+      const span = document.createElement("span");
+      span.className = part;
+      span.textContent = said;
+      return span;
+    });
+    line.querySelector(".text").replaceChildren(...spans);
   }
 
   // The server may be gone. A comparison is not picked up again, and nothing of it is kept for the

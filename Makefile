@@ -1,7 +1,7 @@
 # The usual targets. Each needs `pip install -r requirements-dev.txt` in the active environment.
 PYTHON ?= python
 
-.PHONY: run test check format types screenshots bench evaluation
+.PHONY: run test check format types gallery bench evaluation
 
 run:
 	$(PYTHON) app.py
@@ -20,8 +20,8 @@ format:
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
-screenshots:
-	$(PYTHON) -m docs.screenshots
+gallery:
+	$(PYTHON) -m docs.gallery
 
 # All that this machine can run, into benchmarks/RESULTS.md; an hour.
 bench:

@@ -1,4 +1,4 @@
-"""A backend that plays a script: for tests, benchmarks and screenshots. Not a model."""
+"""A backend that plays a script: for tests, benchmarks and the gallery. Not a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serves the real page around a script instead of a model, for tests, benchmarks, screenshots.
+"""Serves the real page around a script instead of a model, for tests, benchmarks, the gallery.
 
     python -m tests.serve_scripted slow --rate 20 --reasoning 40 --answer 60 [--port 0]
 

@@ -40,6 +40,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, staged: str) -> Itera
         page.wait_for_selector("#question textarea")
         page.wait_for_selector("body.comparable")
         {**states.CHAT, **states.COMPARISON}[name](page)
+        page.wait_for_timeout(200)  # what Gradio draws is named a tenth of a second later
     yield page
     page.context.close()
 

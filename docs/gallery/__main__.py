@@ -89,7 +89,8 @@ def take(browser: Browser, shot: Shot) -> None:
         page = pictures.opened(browser, address, shot.screen)
         shot.act(page)
         page.wait_for_timeout(500)
-        pictures.save(pictures.taken(page, shot.scheme), HERE / f"{shot.name}.webp")
+        taken = pictures.taken(page, shot.scheme)
+        pictures.save(taken, HERE / f"{shot.name}.webp", pictures.FINE)
         page.context.close()
     backend.close()
 

@@ -17,13 +17,15 @@ SCREENS: dict[str, dict[str, Any]] = {
     "paper": {"viewport": {"width": 658, "height": 972}, "device_scale_factor": 1.5},
 }  # fmt: skip
 SCHEMES = ("light", "dark")
-TALL = 960
-"""Pixels of a sheet: a phone's height on it."""
+TALL = 860
+"""Pixels of a sheet, and of a phone on it."""
 GAP = 16
 MARGIN = 100
 """Around what is printed: that of the paper is not on the screen."""
 BETWEEN = (128, 128, 128)
-QUALITY = 40
+QUALITY = 30
+FINE = 40
+"""Of a picture that stands alone in the README."""
 
 
 def opened(browser: Browser, address: str, screen: str) -> Page:
@@ -64,8 +66,8 @@ def sheet(pictures: dict[str, list[Image.Image]]) -> Image.Image:
     return whole
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    picture.save(path, "WEBP", quality=QUALITY, method=6)
+def save(picture: Image.Image, path: Path, quality: int = QUALITY) -> None:
+    picture.save(path, "WEBP", quality=quality, method=6)
 
 
 def _tall(picture: Image.Image, tall: int) -> Image.Image:

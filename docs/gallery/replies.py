@@ -11,6 +11,7 @@ from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
 from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta, Stage, Usage
 from ui.words import ENGLISH as words
+from ui.words import LANGUAGES
 
 EXPLAIN = words.EXAMPLES[0]
 DIFFERENTIAL = words.EXAMPLES[1]
@@ -77,6 +78,29 @@ ACUTE = (
     "Pressure on the chest that spreads to the arm, with sweating, is what a heart attack feels "
     "like. Call now, sit down, and do not drive yourself."
 )
+IN_TURKISH = LANGUAGES["tr"].EXAMPLES[0]
+TURKISH_TRACE = (
+    "Soru renin-anjiyotensin-aldosteron sisteminin kan basıncını nasıl düzenlediği. Böbrekten "
+    "başlayıp zinciri sırayla izlemek gerekir. Doz sorulmuyor."
+)
+TURKISH_ANSWER = """Sistem, böbrek basıncın düştüğünü algılayınca onu üç adımda yükseltir:
+
+1. **Renin.** Perfüzyon azalınca jukstaglomerüler hücreler salgılar.
+2. **Anjiyotensin II.** Renin anjiyotensin I'i oluşturur, ACE onu anjiyotensin II'ye çevirir.
+3. **Aldosteron.** Adrenal korteks salgılar; toplayıcı kanal sodyumu ve onunla suyu tutar.
+
+Basınç ve sodyum geri geldikçe renin düşer: negatif geri bildirim.
+"""
+IN_ARABIC = "ما هي أعراض قصور الغدة الدرقية؟"
+ARABIC_TRACE = "يسأل السؤال عن أعراض قصور الغدة الدرقية. لا يطلب جرعات."
+ARABIC_ANSWER = """أكثر الأعراض شيوعًا:
+
+- **التعب** وزيادة الوزن
+- عدم تحمل البرد
+- الإمساك وجفاف الجلد
+
+يبدأ التشخيص بقياس TSH مع T4 الحر عند ارتفاعه.
+"""
 USAGE = Usage(None, 240, 120)
 
 
@@ -147,6 +171,14 @@ def thinking() -> ScriptedBackend:
 def answering() -> ScriptedBackend:
     said = ANSWER[: ANSWER.index("3. ")]
     return always(ReasoningDelta(TRACE), Pause(2.2), AnswerDelta(said), FOR_EVER)
+
+
+def turkish() -> ScriptedBackend:
+    return always(*whole(TURKISH_ANSWER, TURKISH_TRACE))
+
+
+def arabic() -> ScriptedBackend:
+    return always(*whole(ARABIC_ANSWER, ARABIC_TRACE))
 
 
 def no_room() -> ScriptedBackend:

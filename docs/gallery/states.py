@@ -209,6 +209,18 @@ def document(name: str) -> Callable[[Page], object]:
     return lambda page: page.goto(f"{page.url}{name}")
 
 
+def in_turkish(page: Page) -> None:
+    page.locator("a.language").click()
+    page.wait_for_selector("html[lang=tr] #state[data-state]")
+    asked(page, replies.IN_TURKISH)
+
+
+def in_arabic(page: Page) -> None:
+    asked(page, replies.IN_ARABIC)
+    page.locator("#chat .thought-group .title").click()
+    page.locator("#chat .user-row").scroll_into_view_if_needed()
+
+
 COUNTED = {"metrics_token": Secret("of the gallery")}
 
 STATES = (
@@ -255,6 +267,8 @@ STATES = (
     State("lost", "The connection is lost while an answer is written.", shows("Angiotensin II"),
           replies.answering, cut=True),
     State("thumbs", "A thumb down, and its reasons.", judged, settings=COUNTED),
+    State("turkish", "The page in Turkish.", in_turkish, replies.turkish),
+    State("arabic", "What is written in Arabic stands from the right.", in_arabic, replies.arabic),
     State("disclaimer", "What this is, and is not.", document("disclaimer")),
     State("privacy", "What is kept, where, and how long.", document("privacy")),
 )  # fmt: skip

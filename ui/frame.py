@@ -80,7 +80,7 @@ def controls(words: Words, info: BackendInfo) -> tuple[gr.Radio, gr.Slider, gr.S
 
 def bounds(info: BackendInfo) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Of each setting, what depends on the backend: one that it does not honour is not offered."""
-    defaults, honours = info.defaults, info.honours
+    defaults, honours = info.defaults.within(info), info.honours
     return (
         {"value": defaults.effort.value, "visible": Option.EFFORT in honours},
         {
@@ -95,10 +95,10 @@ def bounds(info: BackendInfo) -> tuple[dict[str, Any], dict[str, Any], dict[str,
 def disclaimer(words: Words, view: str = "") -> None:
     """What stands under everything; `view` is the address of what it stands in."""
     html = (
-        f"<p>{escape(words.DISCLAIMER)} "
+        f"<p>{escape(words.DISCLAIMER)} <span>"
         f'<a href="disclaimer" target="_blank" rel="noopener">'
         f"{escape(words.DISCLAIMER_LINK)}</a> · "
         f'<a href="privacy" target="_blank" rel="noopener">{escape(words.PRIVACY_LINK)}</a>'
-        f"{others(words, view)}</p>"
+        f"{others(words, view)}</span></p>"
     )
     gr.HTML(html, elem_id="disclaimer", padding=False)

@@ -384,7 +384,7 @@ def test_the_looks_of_each_ending_differ(serve: Serve, open_page: Open) -> None:
     assert len(looks) == len(endings)
 
 
-def test_settings_follow_a_model_that_turns_out_to_allow_more(
+def test_settings_follow_what_a_model_turns_out_to_allow_and_a_question_is_asked_within_it(
     serve: Serve, open_page: Open
 ) -> None:
     backend = scripted(*WHOLE)
@@ -394,6 +394,9 @@ def test_settings_follow_a_model_that_turns_out_to_allow_more(
     page.click("#settings .label-wrap")
     expect(page.locator("#settings .max_value").first).to_have_text("777")
     expect(page.locator("#settings input[type=number]").last).to_have_value("1.3")
+    expect(page.locator("#settings input[type=number]").first).to_have_value("777")
+    ask(page, "Why?")
+    expect(foot(page)).to_be_visible()
 
 
 def test_indentation_survives_and_markup_from_the_model_does_nothing(

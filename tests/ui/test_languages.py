@@ -226,6 +226,24 @@ def test_the_conversation_and_a_running_answer_go_on_in_the_other_language(
     assert len(backend.asked) == 2
 
 
+def test_the_other_replies_to_a_question_come_along(serve: Serve, open_page: Open) -> None:
+    numbers = iter("123")
+    backend = ScriptedBackend(lambda *_: [AnswerDelta(f"Reply {next(numbers)}."), FINISHED])
+    page = open_page(serve(backend))
+    page.fill("#question textarea", "Why?")
+    page.press("#question textarea", "Enter")
+    expect(page.locator("#chat")).to_contain_text("Reply 1.")
+    states.quiet(page)
+    page.locator("#chat .option").first.click()
+    expect(page.locator("#chat")).to_contain_text("Reply 2.")
+    states.quiet(page)
+    page.click("a.language[hreflang=tr]")
+    expect(page.locator("#send")).to_have_text(TURKISH.SEND)
+    expect(page.locator("#chat .alternatives")).to_contain_text("2 / 2")
+    page.get_by_role("button", name=TURKISH.said_by_script()["earlier"]).click()
+    expect(page.locator("#chat")).to_contain_text("Reply 1.")
+
+
 @pytest.mark.parametrize(
     ("zone", "region"),
     [

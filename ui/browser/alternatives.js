@@ -123,6 +123,16 @@
     draw();
   }
 
+  // For a page that is loaded again: all of them as they are, in what JSON can hold.
+  const dump = (some = turns) => changed([...some], (later) => dump(later));
+  const load = (dumped) => ((turns = loaded(dumped)), draw());
+  const loaded = (dumped) => new Map(changed(dumped, loaded));
+
+  function changed(entries, later) {
+    const one = (reply) => ({ rest: reply.rest, later: later(reply.later) });
+    return entries.map(([turn, { shown, replies }]) => [turn, { shown, replies: replies.map(one) }]);
+  }
+
   // The control under a reply.
 
   function told({ turn, by }) {
@@ -206,7 +216,7 @@
     document.getElementById("other-reply")?.click();
   }
 
-  const alternatives = { before, edited, begun, settled, switched, clear, of, restore };
+  const alternatives = { before, edited, begun, settled, switched, clear, of, restore, dump, load };
   Object.assign(window.medicalgpt, { alternatives });
   window.medicalgpt.drawn(() => turns.size && draw());
 })();

@@ -244,8 +244,9 @@
 
   function store(shown) {
     const typed = document.querySelector("#question textarea")?.value ?? "";
+    const others = window.medicalgpt.alternatives.dump();
     try {
-      sessionStorage.setItem(KEPT, JSON.stringify({ shown, token, count, typed, moved }));
+      sessionStorage.setItem(KEPT, JSON.stringify({ shown, token, count, typed, moved, others }));
     } catch {
       // No storage, or too much for it: then a page that is loaded again begins afresh.
     }
@@ -278,6 +279,7 @@
       const kept = JSON.parse(written);
       if (kept.typed) window.medicalgpt.giveBack(kept.typed, kept.moved ? "" : words.lost);
       ({ token, count } = kept);
+      window.medicalgpt.alternatives.load(kept.others);
       if (token) setTimeout(() => byId("resume").click());
       return [kept.shown];
     } catch {

@@ -13,6 +13,9 @@ NIL = "\u200b"
 """The zero-width space: shown as nothing, and in the middle of markup the end of it."""
 
 UNVERIFIED = "unverified"
+IN_OTHERS = {"tr": "doğrulanmamış"}
+"""The same word in other languages of the page."""
+_ANY = "|".join((UNVERIFIED, *IN_OTHERS.values()))
 
 # Everything in an address after its host; no sign in it means anything to Markdown or to HTML.
 _REST = r"[^\s()<>\"'\\`|$^{}\[\]]"
@@ -45,14 +48,22 @@ _SHOWN_HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,9}[a-z][a-z0-9-]{0,
 _SHOWN_REST = r"(?:[/?#][A-Za-z0-9/?#!&*+,;=:%'~_.-]{0,2000})?"
 AS_SHOWN = (
     rf"\[(?P<label>[^\[\]\n`\\<>$|]{{1,600}})\](?P<to>\(https?://(?P<host>{_SHOWN_HOST}){_SHOWN_REST}\)"
-    rf" \({NIL}(?P=host), {UNVERIFIED}\))|"
-    rf"(?P<bare>\bhttps?://{_SHOWN_HOST}{_SHOWN_REST} \({NIL}{UNVERIFIED}\))"
+    rf" \({NIL}(?P=host), (?:{_ANY})\))|"
+    rf"(?P<bare>\bhttps?://{_SHOWN_HOST}{_SHOWN_REST} \({NIL}(?:{_ANY})\))"
 )
 
 
 def mark(host: str = "") -> str:
     """What stands behind a link or a citation. `without_marks` knows it by its zero-width space."""
     return f" ({NIL}{host}, {UNVERIFIED})" if host else f" ({NIL}{UNVERIFIED})"
+
+
+def translated(text: str, language: str) -> str:
+    """`text`, its marks in that language where they have a word there."""
+    word = IN_OTHERS.get(language)
+    if word is None:
+        return text
+    return _MARK.sub(lambda mark: mark[0].replace(f"{UNVERIFIED})", f"{word})"), text)
 
 
 def without_marks(text: str) -> str:

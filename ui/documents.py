@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from ui.head import script
 from ui.words import LANGUAGES, Sections, Words, way
 
 BROWSER = Path(__file__).parent / "browser"
@@ -34,7 +35,7 @@ def _document(
         f'<!doctype html><html lang="{words.TAG}" dir="{words.DIRECTION}"><head>'
         '<meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
+        f"<title>{escape(title)}</title>{script()}<style>{style}</style></head><body>"
         f"<main><h1>{escape(title)}</h1>{said}"
         f'<p><a href="{where}">{escape(link)}</a> · <a href="./">{escape(words.BACK)}</a>'
         f"{others(words, name)}</p></main></body></html>"

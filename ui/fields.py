@@ -13,7 +13,7 @@ from chat.conversation import ANSWER
 from chat.events import EndReason
 from chat.reply import Phase, Reply
 from safety.finding import Finding
-from safety.links import NIL
+from safety.links import NIL, translated
 from safety.notices import Notice, notices
 from safety.numbers import regions, said
 from ui import panels
@@ -142,14 +142,15 @@ def of(
     how = ending(snapshot)
     whole = how == "finished"
     note = panels.ending(words, snapshot) if how else going(words, reply, now)
+    answer = translated(screened.answer, words.TAG)
     turn = panels.turn(words, snapshot, now, info) if whole else []
     caveat = words.unreliable(info) if info.unreliable and reply.answer and how else ""
     return {
         **unasked(words, info, finding, asked, note),
         "ending": how,
-        "answer": plain(screened.answer) if whole else "",
-        "partial": "" if whole else plain(screened.answer),
-        "reasoning": plain(screened.reasoning) if show_reasoning else "",
+        "answer": plain(answer) if whole else "",
+        "partial": "" if whole else plain(answer),
+        "reasoning": plain(translated(screened.reasoning, words.TAG)) if show_reasoning else "",
         "caution": words.CAUTION if screened.caution else "",
         "left_out": reply.left_out,
         "caveat": caveat,

@@ -205,7 +205,7 @@ def _admit(words: Words, path: str, scope: Scope) -> Route:
     headers = dict(scope["headers"])
     if not _HOST.fullmatch(headers.get(b"host", b"localhost")):
         raise Refusal(400, words.BAD_REQUEST)
-    route = find(path)
+    route = find(path, of_server=path == scope["path"])
     if route is None:
         raise Refusal(404, words.NOT_FOUND)
     if scope["method"] not in route.methods:

@@ -24,9 +24,13 @@ _HEAD = """<head>
 """
 
 
+def script() -> str:
+    """What decides the language, and lets the visitor choose another."""
+    languages = " ".join(LANGUAGES)
+    return f'<script data-languages="{languages}">{SCRIPT.read_text("utf-8")}</script>'
+
+
 def headed(page: str) -> str:
     """Gradio's `page` with our beginning; `words` must be among what the template is given."""
-    languages = " ".join(LANGUAGES)
-    script = f'<script data-languages="{languages}">{SCRIPT.read_text("utf-8")}</script>'
     page = _PREVIEWS.sub("", page).replace('<html\n\tlang="en"\n', _HTML, 1)
-    return page.replace("<head>", _HEAD + script, 1)
+    return page.replace("<head>", _HEAD + script(), 1)

@@ -15,7 +15,7 @@ from backend.base import BackendInfo, Option, Options, Status, TooLong
 from chat.conversation import ANSWER
 from chat.events import EndReason, Stage
 from chat.reply import Phase
-from safety.links import without_marks
+from safety.links import translated, without_marks
 from safety.markdown import inert
 from ui.choices import OTHER, Choice, again, choices, go_on
 from ui.provenance import Provenance
@@ -141,7 +141,8 @@ def turn(
     if reply.reasoning or not (reply.phase is Phase.ENDED or reply.begun):
         messages.append(_reasoning(words, snapshot, now, show_reasoning))
     if screened.answer:
-        messages.append(_message("assistant", screened.answer, {"id": _answer_mark(snapshot)}))
+        answer = translated(screened.answer, words.TAG)
+        messages.append(_message("assistant", answer, {"id": _answer_mark(snapshot)}))
     if reply.phase is Phase.ENDED:
         messages.append(_foot(words, snapshot, info, terms))
     elif lines := _going(words, snapshot, now):
@@ -224,7 +225,7 @@ def _reasoning(words: Words, snapshot: Snapshot, now: float, show: str) -> Messa
         case Phase.ANSWERING | Phase.ENDED:
             mark["title"], mark["log"] = words.thought(seconds or 0.0), words.UNVERIFIED
             mark["status"] = "done"
-    text = snapshot.screened.reasoning
+    text = translated(snapshot.screened.reasoning, words.TAG)
     if show == "off":
         text = words.NO_TRACE if reply.reasoning else ""
     if reply.phase is Phase.WAITING and reply.waiting and reply.waiting.stage is Stage.WAKING:

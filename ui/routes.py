@@ -30,6 +30,8 @@ class Route:
     cache: str = "no-store"
     question: bool = False
     """Whether it takes an `Envelope`."""
+    everywhere: bool = True
+    """Whether the page of each language has it, and not only the server."""
     most: int | None = None
     """Bytes of its body, where it takes fewer than others (`ui.guard.MAX_BODY`)."""
 
@@ -43,9 +45,10 @@ FOREVER = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=3600"
 
 ROUTES = (
-    _route(rf"/(?:{'|'.join(LANGUAGES)})"),  # to where the page of that language stands
+    _route(rf"/(?:{'|'.join(LANGUAGES)})", everywhere=False),  # to where that language's page is
     _route(r"/(?:compare)?"),
-    _route(r"/(?:healthz|readyz|state|disclaimer|privacy|metrics|config)"),
+    _route(r"/(?:healthz|readyz|metrics)", everywhere=False),
+    _route(r"/(?:state|disclaimer|privacy|config)"),
     _route(r"/feedback", methods=WRITE, most=200),
     _route(rf"/assets/{_FILE}", cache=FOREVER),
     _route(rf"/static/{_FILE}", cache=SHORT),
@@ -59,6 +62,10 @@ ROUTES = (
 )
 
 
-def find(path: str) -> Route | None:
-    """The route of a path whose escapes are undone, or None."""
-    return next((route for route in ROUTES if route.path.fullmatch(path)), None)
+def find(path: str, of_server: bool = True) -> Route | None:
+    """The route of a path whose escapes are undone, or None; `of_server` is whether those that the
+    server has once are among them."""
+    for route in ROUTES:
+        if route.path.fullmatch(path) and (of_server or route.everywhere):
+            return route
+    return None

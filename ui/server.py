@@ -67,7 +67,10 @@ async def _create_app(backend: Backend, why: Why, settings: Settings) -> Service
         add_api(page, words, backend, runs, settings)
         views.add(parent, words, page)
         _mount(parent, words, page, feedback=metrics is not None)
-        arity = {index: len(fn.inputs) for index, fn in page.fns.items()}  # of each the same
+        inputs = {index: len(fn.inputs) for index, fn in page.fns.items()}
+        if arity not in ({}, inputs):
+            raise AssertionError("the guard takes the pages of all languages for the same")
+        arity = inputs
     visitors = Visitors(settings.trusted_proxies)
     return Service(Guard(parent, arity, settings.embed_origins, visitors), runs)
 

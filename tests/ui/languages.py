@@ -11,7 +11,7 @@ from ui.words import Words
 
 TAG = "ar"
 OPENED, CLOSED = "\u27e6", "\u27e7"
-SAMPLE = "نص تجريبي"
+SAMPLE = "نص"
 """Arabic, so that the browser lays the sentence out from the right."""
 _KEYS = {"low", "medium", "high"}
 

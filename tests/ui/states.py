@@ -45,6 +45,9 @@ def play(conversation: Conversation, options: Options) -> Iterator[Step]:
     if state == "room":
         yield Ended(EndReason.LENGTH, Usage(20, 40, 40))
         return
+    if state == "withheld":
+        yield Ended(EndReason.WITHHELD)
+        return
     yield AnswerDelta(ANSWER)
     if state in ("write", "stop"):
         yield Pause(FOR_EVER)
@@ -194,6 +197,7 @@ CHAT: dict[str, Reach] = {
     "failed": ended("fail"),
     "out of room": ended("room"),
     "cut off": ended("cut"),
+    "withheld": ended("withheld"),
     "stopped": stopped,
     "full": ended("full"),
     "lost": lost,

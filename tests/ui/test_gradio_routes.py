@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,10 +17,14 @@ from fastapi import FastAPI
 from tests.conftest import Program
 from tests.ui.test_guard import CLIMBING, CLOSED, get
 from ui.routes import find
-from ui.words import ENGLISH as words
+from ui.words import ENGLISH, LANGUAGES, Words
 
 FILLED = {"path": "etc/passwd", "path_or_url": "/etc/passwd", "url_path": "https://example.org/x"}
 OTHERS = ("9000", "../x", "x", "predict")
+
+
+NOT_FOUND = [words.NOT_FOUND for words in LANGUAGES.values()]
+PAGES = [("", ENGLISH), ("/tr", LANGUAGES["tr"])]
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +69,9 @@ def filled(path: str) -> list[str]:
     return [named.replace("{}", other) for other in OTHERS]
 
 
+@pytest.mark.parametrize(("prefix", "words"), PAGES)
 def test_of_all_that_gradio_serves_only_what_the_page_needs_is_there(
-    server: tuple[psutil.Process, str],
+    server: tuple[psutil.Process, str], prefix: str, words: Words
 ) -> None:
     """Matrix row 84, from the installed version's own list: a new one cannot open by itself."""
     _, address = server
@@ -73,7 +79,7 @@ def test_of_all_that_gradio_serves_only_what_the_page_needs_is_there(
     closed = [(m, path) for m, each in served for path in filled(each) if find(path) is None]
     assert len(served) > 60
     assert len({path for _, path in closed}) > 30
-    with httpx.Client(base_url=address, trust_env=False) as http:
+    with httpx.Client(base_url=address + prefix, trust_env=False) as http:
         for method, path in closed:
             answer = http.request(method, path.replace("../", "%2e%2e/"), timeout=5.0)
             assert answer.status_code == 404, (method, path)
@@ -90,6 +96,13 @@ def test_what_is_left_of_gradio_is_this_and_no_more() -> None:
         "/gradio_api/heartbeat/…", "/gradio_api/queue/data", "/gradio_api/queue/join",
         "/gradio_api/run/…", "/gradio_api/cancel", "/gradio_api/reset",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/tr", "/en", "/tr/"])
+def test_what_the_server_has_once_the_page_of_a_language_has_not(
+    server: tuple[psutil.Process, str], path: str
+) -> None:
+    assert get(server[1], f"/tr{path}")[0] == 404
 
 
 def test_an_icon_of_any_size_costs_no_memory(server: tuple[psutil.Process, str]) -> None:
@@ -119,14 +132,15 @@ MORE_CLIMBING = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("prefix", ["", "/tr", "/tr/en", "/%74r"])
 @pytest.mark.parametrize("path", MORE_CLIMBING)
 def test_no_spelling_of_a_path_leads_out_of_its_folder(
-    server: tuple[psutil.Process, str], path: str
+    server: tuple[psutil.Process, str], path: str, prefix: str
 ) -> None:
     """Matrix row 84's traversal set: encoded, twice, backslashes, null bytes, absolute."""
-    status, answer = get(server[1], path)
+    status, answer = get(server[1], prefix + path)
     assert status == 404
-    assert words.NOT_FOUND.encode() in answer
+    assert json.loads(answer[answer.index(b"{") :])["detail"] in NOT_FOUND
     assert b"root:" not in answer
 
 

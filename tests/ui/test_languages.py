@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,41 +15,54 @@ from playwright.sync_api import Browser, FloatRect, Page, expect
 from backend.base import Interrupted, Options
 from backend.scripted import Pause, ScriptedBackend, Step
 from chat.conversation import Conversation
-from chat.events import AnswerDelta, Ended, EndReason
-from safety.notices import word
+from chat.events import AnswerDelta, Ended, EndReason, ReasoningDelta
+from safety.finding import Finding, Level
+from safety.notices import fixed_reply, word
 from settings import Secret
 from tests.conftest import Serve, serving
 from tests.ui import languages, states
 from tests.ui.conftest import Open
+from tests.ui.test_states import fits
 from ui.words import ENGLISH, LANGUAGES, Words
 
 TURKISH = LANGUAGES["tr"]
 TURK: dict[str, Any] = {"locale": "tr-TR", "timezone_id": "Europe/Istanbul"}
 
-# Every text that is to be read or heard, of what is in sight, and not of what people and models
-# wrote, of fixed texts of the safety layer (they have a language of their own) and of names.
+# Every text that is in sight or heard, but for what people and models wrote, fixed texts of the
+# safety layer, which have a language of their own, and titles that a visitor gave.
 TEXTS = """() => {
-  const not = ".message-wrap .prose, .alarm, textarea, .language, script, style, #kept-list b, " +
-    "#announcer";
+  const not = "[data-testid] .prose, .alarm, textarea, .language, script, style, #kept-list b";
+  const ours = ".foot, .intro, .thought-group";
   const seen = (each) => each.checkVisibility({ visibilityProperty: true });
-  const texts = [];
+  const texts = [document.title];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode()); ) {
     const within = node.parentElement;
-    const ours = within.closest(".foot, .intro") || !within.closest(not);
-    if (ours && seen(within) && node.data.trim()) texts.push(node.data.trim());
+    if (!seen(within) || (within.closest(not) && !within.closest(ours))) continue;
+    texts.push(within.id === "announcer" ? node.data.split("\\n")[0] : node.data);
   }
   for (const each of document.querySelectorAll("[aria-label], [title], [placeholder]")) {
     if (each.closest(".alarm, .language") || !seen(each)) continue;
     for (const name of ["aria-label", "title", "placeholder"]) {
       if (name === "aria-label" && each.hasAttribute("aria-labelledby")) continue;
-      if (each.getAttribute(name)?.trim()) texts.push(each.getAttribute(name).trim());
+      texts.push(each.getAttribute(name) ?? "");
     }
   }
   return texts;
 }"""
 OTHER = word("other", "en")  # of a fixed reply, in the language of the message
-NAMES = (OTHER, "a script, not a model", "(scripted)", "base-model")
+FIXED = [
+    (fixed_reply(Finding(level), unreliable=True) or "").partition("\n")[0]
+    for level in (Level.CRISIS, Level.EMERGENCY)
+]
+NAMES = (
+    OTHER,
+    *FIXED,
+    "Wheeze means narrow airways.",
+    "a script, not a model",
+    "(scripted)",
+    "base-model",
+)
 FINISHED = Ended(EndReason.FINISHED)
 LETTERS = re.compile(r"[A-Za-zÇĞİÖŞÜçğıöşü]{2,}")
 
@@ -65,9 +79,13 @@ def staged() -> Iterator[str]:
 
 
 def foreign(page: Page) -> list[str]:
-    """What is to be read on the page, and is in no catalogue."""
+    """What is to be read on the page, once nothing more is drawn, and is in no catalogue."""
+    texts, before = page.evaluate(TEXTS), None
+    while texts != before:
+        page.wait_for_timeout(400)
+        texts, before = page.evaluate(TEXTS), texts
     found: list[str] = []
-    for text in page.evaluate(TEXTS):
+    for text in texts:
         rest = languages.outside(text)
         for name in NAMES:
             rest = rest.replace(name, "")
@@ -110,7 +128,6 @@ def test_no_sentence_on_the_page_is_outside_the_catalogue(
 ) -> None:
     page = open_page(f"{staged}/{languages.TAG}/", timezone_id="UTC")
     states.CHAT[state](page)
-    page.wait_for_timeout(300)
     assert foreign(page) == []
 
 
@@ -120,7 +137,6 @@ def test_no_sentence_of_the_comparison_is_outside_the_catalogue(
 ) -> None:
     page = open_page(f"{staged}/{languages.TAG}/compare")
     states.COMPARISON[state](page)
-    page.wait_for_timeout(300)
     assert foreign(page) == []
 
 
@@ -135,19 +151,18 @@ def test_no_sentence_of_the_documents_is_outside_the_catalogue(
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("state", ["empty", "answered", "emergency", "exporting", "settings"])
+@pytest.mark.parametrize(
+    "state",
+    ["empty", "answered", "emergency", "editing", "alternatives", "conversations", "judging"],
+)
 def test_a_language_that_is_read_from_the_right_is_laid_out_from_there(
     staged: str, open_page: Open, state: str, width: int
 ) -> None:
     page = open_page(f"{staged}/{languages.TAG}/", viewport={"width": width, "height": 740})
-    if state != "exporting" or width > 360:
-        states.CHAT[state](page)
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    name, line = box(page, ".wordmark"), box(page, "#state")
-    typed, send = box(page, "#question"), box(page, "#send, #stop:visible")
-    assert name["x"] > line["x"]
-    assert typed["x"] > send["x"]
+    states.CHAT[state](page)
+    fits(page)
+    assert box(page, ".wordmark")["x"] > box(page, "#state")["x"]
+    assert box(page, "#question")["x"] > box(page, "#send, #stop:visible")["x"]
 
 
 def test_what_is_written_in_arabic_stands_from_the_right_on_any_page(
@@ -155,21 +170,27 @@ def test_what_is_written_in_arabic_stands_from_the_right_on_any_page(
 ) -> None:
     arabic = "ما هي أعراض الربو؟"
     answer = "الربو مرض مزمن.\n\n- صفير\n- ضيق التنفس\n"
-    page = open_page(serve(ScriptedBackend(lambda *_: [AnswerDelta(answer), FINISHED])))
+    page = open_page(
+        serve(ScriptedBackend(lambda *_: [ReasoningDelta(arabic), AnswerDelta(answer), FINISHED]))
+    )
     page.fill("#question textarea", arabic)
-    assert direction(page, "#question textarea") == "rtl"
+    expect(page.locator("#question textarea")).to_have_css("direction", "rtl")
     page.fill("#question textarea", "What are its signs?")
-    assert direction(page, "#question textarea") == "ltr"
+    expect(page.locator("#question textarea")).to_have_css("direction", "ltr")
     page.fill("#question textarea", arabic)
     page.press("#question textarea", "Enter")
     expect(page.locator("#chat .foot-finished")).to_be_visible()
     for part in (
         "[data-testid=user] p",
-        "[data-testid=bot] p >> nth=0",
-        "[data-testid=bot] li >> nth=0",
+        ".bot-row:has(li) p",
+        ".bot-row li",
     ):
         expect(page.locator(f"#chat {part}").first).to_have_css("direction", "rtl")
     expect(page.locator("#chat .foot")).to_have_css("direction", "ltr")
+    page.locator("#chat .thought-group .title").click()
+    trace = page.locator("#chat .thought-group .content")
+    expect(trace).to_have_css("direction", "rtl")
+    expect(trace).to_have_css("padding-right", re.compile("[1-9]"))  # apart from its rule
 
 
 def test_the_browser_chooses_the_language_and_the_visitor_another_which_is_remembered(
@@ -184,11 +205,20 @@ def test_the_browser_chooses_the_language_and_the_visitor_another_which_is_remem
     page.goto(staged)
     page.wait_for_selector("#question textarea")
     assert page.url == f"{staged}/"
-    page.goto(f"{staged}/compare")
-    page.locator("a.language[hreflang=tr]").click()
-    page.wait_for_url(f"{staged}/tr/compare")
-    page.goto(f"{staged}/compare")
-    page.wait_for_url(f"{staged}/tr/compare")
+    for view in ("compare", "privacy"):
+        page.goto(f"{staged}/{view}")
+        steps = page.evaluate("history.length")
+        page.locator("a.language[hreflang=tr]").click()
+        page.wait_for_url(f"{staged}/tr/{view}")
+        assert (
+            page.evaluate("history.length") == steps
+        )  # none that leads to a page without its chat
+        page.goto(f"{staged}/{view}")
+        page.wait_for_url(f"{staged}/tr/{view}")
+        page.locator("a.language[hreflang=en]").click()
+        page.wait_for_url(f"{staged}/{view}")
+    page.get_by_text(ENGLISH.BACK).click()
+    page.wait_for_url(f"{staged}/")
 
 
 @pytest.mark.parametrize("languages", ["de-DE", "en-GB"])
@@ -201,24 +231,27 @@ def test_another_language_of_the_browser_gets_english(
 def test_the_conversation_and_a_running_answer_go_on_in_the_other_language(
     serve: Serve, open_page: Open
 ) -> None:
+    more = threading.Event()
+
     def play(conversation: Conversation, options: Options) -> Iterator[Step]:
         yield AnswerDelta("Half of it ")
-        if conversation.question == "Long?":
-            yield Pause(3.0)
+        while conversation.question == "Long?" and not more.is_set():
+            yield Pause(0.1)
         yield from (AnswerDelta("and the rest."), FINISHED)
 
     backend = ScriptedBackend(play)
     page = open_page(serve(backend))
-    for question in ("Short?", "Long?"):
+    for number, question in enumerate(("Short?", "Long?"), 1):
         page.fill("#question textarea", question)
         page.press("#question textarea", "Enter")
-        expect(page.locator("#chat").get_by_text("Half of it").last).to_be_visible()
+        expect(page.locator("#chat").get_by_text("Half of it")).to_have_count(number)
         if question == "Short?":
             states.quiet(page)
     page.fill("#question textarea", "Not asked yet")
     page.click("a.language[hreflang=tr]")
     expect(page.locator("#send")).to_have_text(TURKISH.SEND)
     expect(page.locator("#chat [data-testid=user]")).to_have_count(2)
+    more.set()
     expect(page.locator("#chat .foot-finished")).to_have_count(2)
     expect(page.locator("#chat")).to_contain_text("toplam")
     expect(page.locator("#question textarea")).to_have_value("Not asked yet")
@@ -280,6 +313,7 @@ def test_numbers_and_dates_are_written_as_in_the_language_and_the_region(
         ("tr-TR", "1 Oca 2026"),
         ("en-GB", "1 Jan 2026"),
         ("en-US", "Jan 1, 2026"),
+        ("de-AT", "1 Jan 2026"),
     ):
         page = open_page(staged, locale=locale, timezone_id="UTC")
         states.CHAT["conversations"](page)
@@ -290,10 +324,6 @@ def box(page: Page, selector: str) -> FloatRect:
     found = page.locator(selector).first.bounding_box()
     assert found is not None
     return found
-
-
-def direction(page: Page, selector: str) -> str:
-    return page.locator(selector).first.evaluate("each => getComputedStyle(each).direction")
 
 
 def test_the_server_speaks_the_language_of_the_page_that_is_asked(serve: Serve) -> None:

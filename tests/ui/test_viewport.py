@@ -4,9 +4,10 @@ shorter: the browser here has none, so that what it would say of it is said in i
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.ui.conftest import Open
+from tests.ui.states import EMERGENCY, ask
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +33,14 @@ def test_the_page_ends_above_a_keyboard_that_covers_it(staged: str, open_page: O
     assert lowest(page) <= 320
     page.evaluate(COVER, [740, 1])
     assert 500 < lowest(page) <= 740
+
+
+def test_under_a_notice_too(staged: str, open_page: Open) -> None:
+    page = open_page(staged, viewport={"width": 360, "height": 740})
+    ask(page, EMERGENCY)
+    expect(page.locator("#emergency .alarm")).to_be_visible()
+    page.evaluate(COVER, [320, 1])
+    assert 0 < lowest(page) <= 320
 
 
 def test_who_zooms_in_moves_nothing(staged: str, open_page: Open) -> None:

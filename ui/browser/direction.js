@@ -13,10 +13,12 @@
     for (const message of document.querySelectorAll("#chat .message [data-testid]")) {
       set(message, message.querySelector(".foot, .thought-group") ? dir : "auto");
     }
-    for (const own of document.querySelectorAll("#chat .thought-group .content, textarea")) {
-      set(own, "auto");
-    }
+    for (const trace of document.querySelectorAll("#chat .thought-group .content")) set(trace, "auto");
   }
+
+  document.addEventListener("input", ({ target }) => {
+    if (target.matches("textarea, input[type=text], input:not([type])")) set(target, "auto");
+  });
 
   window.medicalgpt.drawn(direct);
 })();

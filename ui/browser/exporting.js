@@ -105,7 +105,11 @@
 
   function facts(one, ending) {
     const known = ["model", "revision", "adapter", "effort", "length", "temperature"];
-    const value = (name) => (name === "effort" ? (words[`effort_${one.effort}`] ?? one.effort) : one[name]);
+    const number = new Intl.NumberFormat(window.medicalgpt.locale, { useGrouping: false });
+    const value = (name) => {
+      if (name === "effort") return words[`effort_${one.effort}`] ?? one.effort;
+      return typeof one[name] === "number" ? number.format(one[name]) : one[name];
+    };
     const told = known.filter((name) => one[name] !== null);
     return [
       fill(words.how_ended, { ending }),
@@ -187,7 +191,7 @@
 
   function nameOf({ begun, title }) {
     const day = new Date(begun).toLocaleDateString("sv"); // 2026-11-26
-    const first = title.toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").slice(0, 40);
+    const first = title.toLocaleLowerCase(document.documentElement.lang).replace(/[^\p{L}\p{M}\p{N}]+/gu, "-").slice(0, 40);
     return ["medicalgpt", day, first.replace(/^-+|-+$/g, "")].filter(Boolean).join("-");
   }
 

@@ -39,7 +39,7 @@
   }
 
   function follow() {
-    if (!document.body.classList.contains("answering")) return;
+    if (!document.body.classList.contains("answering") || stage === words.answering) return;
     const next = now();
     if (!next || next === stage) return;
     stage = next;
@@ -53,7 +53,7 @@
   // What to think of it is heard before it, as who stops listening has to have heard that.
   function ended() {
     const { feet, replies } = rows();
-    const notes = feet.flatMap((row) => [...row.querySelectorAll(".note, .caution, .caveat")]).map(text);
+    const notes = feet.flatMap((row) => [...row.querySelectorAll(".note, .left-out, .caution, .caveat")]).map(text);
     const whole = feet.length && feet.every((row) => row.querySelector(".foot-finished"));
     if (!whole) return announce(notes.join(" ") || words.ended);
     const sides = replies.length > 1 && document.querySelector(".comparison");

@@ -6,7 +6,7 @@
   const CHOSEN = "medicalgpt.language";
   const page = document.documentElement.lang;
   const languages = document.currentScript.dataset.languages.split(" ");
-  const spoken = [...navigator.languages];
+  const tags = [...navigator.languages];
   const primary = (tag) => tag.toLowerCase().split("-")[0];
 
   function chosen() {
@@ -25,8 +25,12 @@
     }
   }
 
-  const wanted = [chosen() ?? "", ...spoken].map(primary).find((tag) => languages.includes(tag));
-  if (page === languages[0] && wanted && wanted !== page) {
+  // Whether this page is about to give way to that of another language: it takes nothing up, and is
+  // not seen.
+  const wanted = [chosen() ?? "", ...tags].map(primary).find((tag) => languages.includes(tag));
+  const leaving = page === languages[0] && Boolean(wanted) && wanted !== page;
+  if (leaving) {
+    document.documentElement.style.visibility = "hidden";
     const view = location.pathname.split("/").at(-1);
     location.replace(`${wanted}/${view}${location.search}${location.hash}`);
   }
@@ -36,15 +40,22 @@
     Object.defineProperty(navigator, name, { configurable: true, value });
   }
 
+  // Not a step that leads back: the page that is left has given away what it showed.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a.language");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     choose(link.hreflang);
     event.preventDefault();
-    window.medicalgpt.leave(link.href);
+    const go = () => location.replace(link.href);
+    if (window.medicalgpt.leave) window.medicalgpt.leave(go);
+    else go();
   });
 
-  // How the visitor writes dates: in the page's language, by the region of their own.
-  const locale = spoken.find((tag) => primary(tag) === page) ?? page;
-  window.medicalgpt = { locale };
+  // How the visitor writes dates and numbers: in the page's language, as in the region of their own.
+  function locale() {
+    const region = tags.map((tag) => new Intl.Locale(tag).region).find(Boolean);
+    return tags.find((tag) => primary(tag) === page) ?? (region ? `${page}-${region}` : page);
+  }
+
+  window.medicalgpt = { leaving, locale: locale() };
 })();

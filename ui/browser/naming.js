@@ -21,8 +21,10 @@
         : message.querySelector(".foot")
           ? "foot"
           : "reply";
+    const name = `name-${kind}`;
+    if (message.getAttribute("aria-labelledby") === name) return;
     message.role = "group";
-    message.setAttribute("aria-labelledby", `name-${kind}`);
+    message.setAttribute("aria-labelledby", name);
   }
 
   // Which button it is, Gradio says in the browser's language only; but their order is fixed.

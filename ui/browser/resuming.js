@@ -197,12 +197,12 @@
     capture().then(() => location.reload());
   }
 
-  // For the page of another language, which goes on with what this one shows.
-  function leave(address) {
+  // For the page of another language, which goes on with what this one shows. A comparison ends.
+  function leave(go) {
+    if (comparing() || !byId("capture")) return go();
     reloading = moved = true;
-    const gone = () => location.assign(address);
-    if (byId("capture") && !comparing()) capture().then(gone);
-    else gone();
+    setTimeout(() => (reloading = moved = false), LONGEST); // it came to nothing
+    capture().then(go);
   }
 
   function missed(often) {
@@ -244,13 +244,20 @@
 
   function store(shown) {
     const typed = document.querySelector("#question textarea")?.value ?? "";
+    const kept = { shown, token, count, typed, moved };
     const others = window.medicalgpt.alternatives.dump();
-    try {
-      sessionStorage.setItem(KEPT, JSON.stringify({ shown, token, count, typed, moved, others }));
-    } catch {
-      // No storage, or too much for it: then a page that is loaded again begins afresh.
-    }
+    // No storage, or too much for it: then a page that is loaded again begins afresh.
+    if (!put({ ...kept, others })) put(kept);
     window.medicalgpt.stand();
+  }
+
+  function put(kept) {
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify(kept));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   function forget() {
@@ -272,15 +279,15 @@
 
   // A page that was loaded again: the conversation as it was, and the answer that is still written.
   function carried() {
-    const written = sessionStorage.getItem(KEPT);
+    const written = window.medicalgpt.leaving ? null : sessionStorage.getItem(KEPT);
     if (!written) return [];
     sessionStorage.removeItem(KEPT);
     try {
       const kept = JSON.parse(written);
       if (kept.typed) window.medicalgpt.giveBack(kept.typed, kept.moved ? "" : words.lost);
       ({ token, count } = kept);
-      window.medicalgpt.alternatives.load(kept.others);
       if (token) setTimeout(() => byId("resume").click());
+      window.medicalgpt.alternatives.load(kept.others ?? []);
       return [kept.shown];
     } catch {
       return [];

@@ -145,13 +145,14 @@ class Words:
         ),
         (
             "In your browser: what the page needs",
-            "While a question is answered, and while you change the language, the conversation is "
-            "also in this tab's own storage, so that a page that is loaded again can go on with "
-            "it. It is taken out when the answer has ended, and gone when the tab is closed. So "
-            "is which kept conversation the tab shows, and, for a load that a lost connection "
-            "forces, a safety notice that stands. The region whose emergency numbers you choose, "
-            "and the language you choose, are remembered until you choose another. There are no "
-            "cookies, and nobody else's scripts.",
+            "While a question is answered, and while you change the language, the conversation, "
+            "what you are typing and a safety notice that stands are also in this tab's own "
+            "storage, so that a page that is loaded again can go on with them. They are taken out "
+            "when the answer has ended, and gone when the tab is closed. So is which kept "
+            "conversation the tab shows. The time zone of your device is compared in the browser, "
+            "for the emergency numbers, and sent nowhere. The region whose emergency numbers you "
+            "choose, and the language you choose, are remembered until you choose another. There "
+            "are no cookies, and nobody else's scripts.",
         ),
         (
             "Other programs",

@@ -16,13 +16,13 @@ class Turkish(Words):
     TAG = "tr"
     NAME = "Türkçe"
 
-    TAGLINE = "Tıbbi akıl yürütme, adımları açıkta"
-    PREVIEW = "MedicalGPT: tıbbi akıl yürütme, adımları açıkta"
+    TAGLINE = "Adımları görünen tıbbi akıl yürütme"
+    PREVIEW = "MedicalGPT: adımları görünen tıbbi akıl yürütme"
     PLACEHOLDER = "Tıbbi bir soru sorun"
     INTRO = (
         "Tıp eğitimi, klinik akıl yürütme alıştırması, araştırma ve karar desteğinin incelenmesi "
         "içindir. Akıl yürütme ile yanıt ayrı ayrı durur; böylece birini ötekiyle "
-        "sınayabilirsiniz."
+        "karşılaştırabilirsiniz."
     )
     EXAMPLES = (
         "Renin-anjiyotensin-aldosteron sisteminin kan basıncını nasıl düzenlediğini açıklayın.",
@@ -43,8 +43,8 @@ class Turkish(Words):
         (
             "Yalnızca eğitim ve araştırma",
             "MedicalGPT, tıp hakkında metin yazan bir dil modelidir. Öğrenmek, klinik akıl "
-            "yürütmeye çalışmak, araştırma yapmak ve karar desteğini incelemek içindir. Tıbbi "
-            "cihaz değildir. Tanı koymaz, tedavi etmez.",
+            "yürütme alıştırması yapmak, araştırma yapmak ve karar desteğini incelemek içindir. "
+            "Tıbbi cihaz değildir. Tanı koymaz, tedavi etmez.",
         ),
         (
             "Hekimin yerini tutmaz",
@@ -55,21 +55,21 @@ class Turkish(Words):
         ),
         (
             "Yanılabilir ve yanılırken emin görünebilir",
-            "Model olgu, doz, çalışma ve kaynak uydurabilir. Sizi, geçmişinizi ve tetkiklerinizi "
+            "Model bilgi, doz, çalışma ve kaynak uydurabilir. Sizi, geçmişinizi ve tetkiklerinizi "
             "bilmez; eksik ve yanlı verilerle eğitilmiştir. GPU olmadan çalışan küçük model, bu "
             "sayfayı tanıtmak içindir: tıbbi içeriği çoğu zaman yanlıştır.",
         ),
         (
             "Akıl yürütme, çalışma notlarıdır",
             "Akıl yürütme bölümü, modelin yanıttan önce yazdıklarını gösterir. Doğrulanmamıştır, "
-            "yanıttan daha düşük bir ölçüye tabidir ve yanıtın gerçekte nasıl oluştuğunu "
-            "açıklamaz.",
+            "yanıta göre daha gevşek bir ölçüyle değerlendirilir ve yanıtın gerçekte nasıl "
+            "oluştuğunu açıklamaz.",
         ),
         (
             "Acil durumlar",
             "Birisi tehlikede olabilirse yazmayın, bulunduğunuz yerin acil çağrı numarasını "
             "arayın: örneğin Türkiye'de ve Avrupa'da 112, ABD ve Kanada'da 911, Birleşik "
-            "Krallık'ta 999. Yazdıklarınız acil bir duruma ya da bir bunalıma benziyorsa "
+            "Krallık'ta 999. Yazdıklarınız acil bir durumu ya da ruhsal bir krizi düşündürüyorsa "
             "numaraların bulunduğu bir uyarı çıkar; bunu sabit bir denetim yapar, gözden "
             "kaçırabilir, yanılabilir. Uyarı, cihazınızın saat diliminin ait olduğu ülkenin "
             "numaralarını gösterir; orada başka bir ülke seçebilirsiniz. Seçiminiz yalnızca "
@@ -88,18 +88,18 @@ class Turkish(Words):
     PRIVACY_SECTIONS = (
         (
             "Sunucuda: söylenenlerden hiçbir şey",
-            "Yazdıklarınız, modelin düşündükleri ve yanıtladıkları, sorunuz yanıtlanırken "
+            "Yazdıklarınız, modelin düşündükleri ve verdiği yanıtlar, sorunuz yanıtlanırken "
             "sunucunun belleğindedir, sonra silinir. Sayfanızın bağlantısı koparsa yanıt orada "
-            "iki dakika ya da sahibinin belirlediği süre kadar bekler ki sayfanız, yalnızca o, "
-            "gelip alabilsin. Bunların hiçbiri bir dosyaya, veritabanına, günlüğe ya da "
+            "iki dakika ya da site sahibinin belirlediği süre boyunca bekler; onu yalnızca sizin "
+            "sayfanız alabilir. Bunların hiçbiri bir dosyaya, veritabanına, günlüğe ya da "
             "istatistiğe yazılmaz; hiçbiriyle bir model eğitilmez.",
         ),
         (
-            "Modelin hizmetinin gördüğü",
+            "Modeli çalıştıran hizmetin gördüğü",
             "En üstteki satır hangi modelin yanıtladığını söyler. Orada remote yazıyorsa bu sayfa "
             "sorunuzu, öncesindeki konuşmayla birlikte ve adresiniz olmadan, modeli başka bir "
             "yerde çalıştıran bir hizmete gönderir. O hizmetin ne sakladığını sahibi söyler. "
-            "Yoksa model bu sunucuda çalışır, sorunuz daha öteye gitmez.",
+            "Yazmıyorsa model bu sunucuda çalışır ve sorunuz buradan dışarı çıkmaz.",
         ),
         (
             "Yolda başkalarının gördüğü",
@@ -110,7 +110,7 @@ class Turkish(Words):
         ),
         (
             "Tarayıcınızda: saklamasını istedikleriniz",
-            "Konuşmalar bölümünden açmadıkça konuşmanın hiçbir yeri saklanmaz. Açarsanız "
+            "Konuşmalar bölümünden açmadıkça konuşmanın hiçbir bölümü saklanmaz. Açarsanız "
             "sorularınız ve yanıtlar, akıl yürütme olmadan, modelin adı ve ayarlarla birlikte bu "
             "cihazdaki bu tarayıcıda durur; şifrelenmez, tarayıcıyı kullanan herkes okuyabilir. "
             "Saklanmak üzere hiçbir yere gönderilmez; siz orada birini ya da hepsini silene kadar "
@@ -120,12 +120,14 @@ class Turkish(Words):
         ),
         (
             "Tarayıcınızda: sayfanın gereksindikleri",
-            "Bir soru yanıtlanırken ve dil değiştirirken konuşma bu sekmenin kendi deposunda da "
-            "durur ki yeniden yüklenen sayfa onunla sürdürebilsin. Yanıt bitince oradan alınır, "
-            "sekme kapanınca silinir. Sekmenin hangi saklanmış konuşmayı gösterdiği ve kopan "
-            "bağlantının zorladığı bir yükleme için duran güvenlik uyarısı da öyle. Acil çağrı "
-            "numaralarını seçtiğiniz ülke ve seçtiğiniz dil, başkasını seçene kadar hatırlanır. "
-            "Çerez yoktur, başkasının betikleri yoktur.",
+            "Bir soru yanıtlanırken ve dil değiştirirken konuşma, yazmakta olduğunuz metin ve o "
+            "sırada duran güvenlik uyarısı bu sekmenin kendi deposunda da durur; böylece yeniden "
+            "yüklenen sayfa kaldığı yerden sürdürebilir. Yanıt bitince oradan alınır, sekme "
+            "kapanınca silinir. Sekmenin hangi saklanmış konuşmayı gösterdiği de böyle saklanır. "
+            "Cihazınızın saat dilimi, acil çağrı numaraları için yalnızca tarayıcıda "
+            "karşılaştırılır ve hiçbir yere gönderilmez. Acil çağrı numaralarını seçtiğiniz ülke "
+            "ve seçtiğiniz dil, başkasını seçene kadar hatırlanır. Çerez yoktur, üçüncü taraf "
+            "betikleri yoktur.",
         ),
         (
             "Başka programlar",
@@ -136,7 +138,7 @@ class Turkish(Words):
             "Sunucunun belleğinde: ne sıklıkta sorduğunuz",
             "Bir ziyaretçi herkese ait olanı tüketmesin diye sunucu, her birinin ne sıklıkta "
             "sorduğunu ve oy verdiğini bilir. Bunun için bu zamanları, ağ adresinizden rastgele "
-            "bir anahtarla yapılmış bir sayının yanında tutar. İkisi de sonuncusundan yaklaşık "
+            "bir anahtarla üretilmiş bir sayının yanında tutar. İkisi de sonuncusundan yaklaşık "
             "bir saat sonra, anahtar her yeniden başlatmada silinir; hiçbiri bir yere yazılmaz.",
         ),
         (
@@ -146,8 +148,8 @@ class Turkish(Words):
             "ne de hangi yanıt olduğu. Her yanıt sunucunun günlüğünde bir satır bırakır: zaman, "
             "rastgele bir başvuru kodu, nasıl bittiği, ne kadar sürdüğü, kaç belirteç olduğu ve "
             "varsa sorunuzun uyduğu güvenlik kurallarının adları. Geri çevrilen bir soru da, "
-            "nedeniyle birlikte. Sayfanın sahibi bunların toplamlarını okuyabilir. Aralarında "
-            "metin ve adres yoktur.",
+            "nedeniyle birlikte, bir satır bırakır. Sayfanın sahibi bunların toplamlarını "
+            "okuyabilir. Aralarında metin ve adres yoktur.",
         ),
     )
     BACK = "Konuşmaya dön"
@@ -233,7 +235,7 @@ class Turkish(Words):
     CUT = "Bu yanıt yarıda kesildi, eksiktir. Ona güvenmeyin. (kod {ref})"
     BAD = "Model okuyamadığımız bir yanıt gönderdi. Yeniden deneyebilirsiniz. (kod {ref})"
     NONE = "Model bir yanıt vermeden bitirdi. Yeniden deneyebilir ya da başka türlü sorabilirsiniz."
-    LONG = "İletiniz çok uzun ({max} karakter yerine {n} karakter). Lütfen kısaltın."
+    LONG = "İletiniz çok uzun: {n} karakter, en çok {max} olabilir. Lütfen kısaltın."
     CTX = "Sorunuz modelin okuyabileceğinden uzun. Lütfen kısaltın."
     EMPTY = "Lütfen bir soru yazın."
     RATE = "Kısa sürede birkaç soru gönderdiniz. Lütfen {n} saniye bekleyin."
@@ -253,7 +255,7 @@ class Turkish(Words):
     STILL_ANSWERING = (
         "Bir yanıt hâlâ yazılıyor. Bitmesini bekleyin ya da durdurun; metniniz duruyor."
     )
-    GOING_ON = "Bu yanıt eksiktir. Model sürdürüyor."
+    GOING_ON = "Bu yanıt eksiktir. Model yanıtı sürdürüyor."
     INCOMPLETE = "Bu yanıt eksiktir. Ona güvenmeyin."
     ANSWER_LONG = (
         "Bu yanıt eksiktir ve modelin sürdüremeyeceği kadar uzundur. Ona güvenmeyin. Yalnızca bir "
@@ -265,16 +267,16 @@ class Turkish(Words):
         "zarar vermeyi düşünüyorsanız ya da biri tehlikedeyse hemen bulunduğunuz yerin acil çağrı "
         "numarasını arayın ya da findahelpline.com adresinden bir yardım hattı bulun."
     )
-    WITHHELD_THERE = "Bu yanıt gösterilmiyor: modeli çalıştıran hizmet onu geri tuttu."
+    WITHHELD_THERE = "Bu yanıt gösterilmiyor: modeli çalıştıran hizmet yanıtı engelledi."
     CAUTION = (
         "Bu yanıt bir dozdan ya da bir ilacı değiştirmekten söz ediyor. Yanlış olabilir; size, "
-        "bir çocuğa ya da gebeye uygun olmayabilir. Bir ilacı almadan, değiştirmeden ya da "
+        "bir çocuğa ya da gebelikte uygun olmayabilir. Bir ilacı almadan, değiştirmeden ya da "
         "kesmeden önce hekime ya da eczacıya danışın."
     )
     STOPPED_EARLY = "Model yanıtlamadan durdurdunuz."
     NO_ROOM_LEFT = (
-        "Model bütün yerini düşünmeye harcadı ve bir yanıta ulaşamadı. Daha çok yer verin ya da "
-        "daha az çaba isteyin."
+        "Model kendisine ayrılan yerin tamamını düşünmeye harcadı ve bir yanıta ulaşamadı. Daha "
+        "çok yer verin ya da daha düşük çaba seçin."
     )
     NOT_LOADED = (
         "Model hazır değil, bu yüzden sorunuz yanıtlanmadı. Yeniden deneyebilirsiniz. (kod {ref})"
@@ -378,7 +380,7 @@ class Turkish(Words):
         "ended_stopped": "ziyaretçi durdurdu, eksik",
         "ended_interrupted": "yarıda kesildi, eksik",
         "ended_failed": "başarısız, yanıt yok",
-        "ended_withheld": "geri tutuldu",
+        "ended_withheld": "gösterilmedi",
         "ended_fixed": "hiçbir modele sorulmadı",
         "ended_unfinished": "bitmedi, eksik",
         "fact_model": "Modelin adı: {value}",
@@ -405,7 +407,7 @@ class Turkish(Words):
     }
     SENDING = "Sorunuz gönderiliyor"
     NEXT = "Sırada siz varsınız"
-    PLACE = "Sırada {n}. kişisiniz"
+    PLACE = "Kuyrukta {n}. sıradasınız"
     THOUGHT = "{duration} düşündü"
     SECONDS = "{n} sn"
     MINUTES = "{minutes} dk {seconds:02d} sn"
@@ -429,7 +431,7 @@ class Turkish(Words):
     FILLED_ABOUT = "Bu konuşma modelin okuyabileceğinin yaklaşık {percent} kadarını dolduruyor."
 
     WHY: ClassVar[dict[Reason, str]] = {
-        Reason.CHOSEN: "BACKEND değişkeni {backend}.",
+        Reason.CHOSEN: "BACKEND, {backend} olarak ayarlanmış.",
         Reason.ENDPOINT: "MODAL_ENDPOINT değişkeni verilmiş.",
         Reason.GPU: "torch, {memory} GB bellekli bir GPU görüyor.",
         Reason.NO_GPU: "Uç nokta verilmemiş, NVIDIA GPU da yok; bu yüzden CPU yanıtlıyor.",

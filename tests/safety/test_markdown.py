@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from itertools import pairwise
 
 import pytest
 
 from chat.conversation import clean
-from safety.links import NIL, without_marks
+from safety.links import AS_SHOWN, NIL, translated, without_marks
 from safety.markdown import MOST_HELD, Neutraliser, inert, neutralised
 from tests.safety.hostile import REPLIES
 
@@ -84,6 +85,17 @@ def test_a_citation_is_marked_once_wherever_its_pieces_end(cited: str) -> None:
         assert shown.count("unverified") == 1
         assert f"{M}). More." in shown
         assert without_marks(shown) == text
+
+
+def test_marks_are_in_the_language_of_the_page_and_known_again_there() -> None:
+    text = "See [a](https://a.example/x), https://b.example and PMID 12345678."
+    shown = neutralised(text)
+    turkish = translated(shown, "tr")
+    assert turkish.count("doğrulanmamış)") == shown.count("unverified)") == 3
+    assert "unverified" not in turkish
+    assert len(list(re.finditer(AS_SHOWN, turkish))) == 2
+    assert without_marks(turkish) == text
+    assert translated(shown, "en") == shown
 
 
 @pytest.mark.parametrize(

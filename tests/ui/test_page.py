@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from backend.base import (
@@ -445,30 +444,6 @@ def test_the_page_is_used_by_keyboard_alone(serve: Serve, open_page: Open) -> No
     page.keyboard.press("Enter")
     expect(reasoning(page).locator(".content")).to_contain_text("Let me think.")
     expect(title).to_have_attribute("aria-expanded", "true")
-
-
-def test_a_screen_reader_hears_the_beginning_and_the_end_only(
-    serve: Serve, open_page: Open
-) -> None:
-    page = open_page(serve(scripted(ReasoningDelta("Hmm."), Pause(1.0), *WHOLE)))
-    ask(page, "Why?")
-    expect(page.locator("#announcer")).to_have_text(words.said_by_script()["thinking"])
-    expect(page.locator("#chat [role=log]")).to_have_attribute("aria-live", "off")
-    expect(page.locator("#announcer")).to_contain_text(words.said_by_script()["done"])
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_to_complain_of(serve: Serve, open_page: Open, scheme: str) -> None:
-    page = open_page(serve(scripted(*WHOLE)), color_scheme=scheme)
-    empty = Axe().run(page)
-    ask(page, "Why?")
-    expect(foot(page)).to_be_visible()
-    reasoning(page).locator(".title").click()
-    page.click("#settings .label-wrap")
-    expect(page.get_by_text(words.LENGTH, exact=True)).to_be_visible()
-    answered = Axe().run(page)
-    assert [v["id"] for v in empty.response["violations"]] == []
-    assert [v["id"] for v in answered.response["violations"]] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -19,7 +19,7 @@ from safety.finding import LEARNED, NOTHING, Finding, Level
 from safety.guards import Meant, meant
 from safety.learned import Judged
 from safety.normalise import SENTENCE_ENDS
-from safety.rules import Rule, Rules, load
+from safety.rules import TURKISH, Rule, Rules, load
 from safety.tree import Hit
 
 Place = tuple[int, int]
@@ -51,7 +51,11 @@ def read(texts: Sequence[str]) -> Finding:
     found = {rule.id: rule.level for rule in find(load(), heard)}
     overruled = {level for level in set(found.values()) if _overruled(level, heard, judged)}
     found = {name: level for name, level in found.items() if level not in overruled}
-    alarms = {each.alarm(learned.ALONE) for each in judged}
+    turkish = find(load(TURKISH), _turkish(texts))
+    found |= {rule.id: rule.level for rule in turkish}
+    # Most of the Turkish that the weights know is of crises.
+    bounds = learned.ALONE | ({Level.CRISIS: learned.PART} if turkish else {})
+    alarms = {each.alarm(bounds) for each in judged}
     for level in sorted(alarms - {Level.NONE}, key=lambda each: each.value):
         found[_learned(level, heard)] = level
     if not found:
@@ -72,6 +76,11 @@ def hear(rules: Rules, text: str) -> Heard:
     written = rules.lexicon.read(text)
     words, numbers = rules.lexicon.numbers(written)
     return Heard(written, words, meant(words, rules.phrases.find(words, numbers), rules.sets))
+
+
+def _turkish(texts: Sequence[str]) -> list[Heard]:
+    """`texts` by the rules for Turkish. No weight overrules those: none has learned from such."""
+    return [hear(load(TURKISH), text) for text in texts]
 
 
 def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:

@@ -17,7 +17,7 @@ from chat.conversation import Conversation, Role
 from safety import learned
 from safety.finding import LEARNED, NOTHING, Finding, Level
 from safety.guards import Meant, meant
-from safety.learned import Judged
+from safety.learned import Judged, Learned
 from safety.normalise import SENTENCE_ENDS
 from safety.rules import TURKISH, Rule, Rules, load
 from safety.tree import Hit
@@ -47,13 +47,13 @@ def assess(conversation: Conversation) -> Finding:
 def read(texts: Sequence[str]) -> Finding:
     """The same for a person's messages, oldest first. Its cost grows as the text's length."""
     heard = [hear(load(), text) for text in texts]
-    judged = list(_judged(heard))
+    judged = list(_judged(heard, learned.load()))
     found = {rule.id: rule.level for rule in find(load(), heard)}
     overruled = {level for level in set(found.values()) if _overruled(level, heard, judged)}
     found = {name: level for name, level in found.items() if level not in overruled}
-    turkish = find(load(TURKISH), _turkish(texts))
-    found |= {rule.id: rule.level for rule in turkish}
-    # Most of the Turkish that the weights know is of crises.
+    turkish = _turkish(texts)
+    found |= dict.fromkeys(turkish, Level.EMERGENCY)
+    # Most of the Turkish that these weights know is of crises.
     bounds = learned.ALONE | ({Level.CRISIS: learned.PART} if turkish else {})
     alarms = {each.alarm(bounds) for each in judged}
     for level in sorted(alarms - {Level.NONE}, key=lambda each: each.value):
@@ -78,17 +78,23 @@ def hear(rules: Rules, text: str) -> Heard:
     return Heard(written, words, meant(words, rules.phrases.find(words, numbers), rules.sets))
 
 
-def _turkish(texts: Sequence[str]) -> list[Heard]:
-    """`texts` by the rules for Turkish. No weight overrules those: none has learned from such."""
-    return [hear(load(TURKISH), text) for text in texts]
+def _turkish(texts: Sequence[str]) -> list[str]:
+    """The ids of what tells, in Turkish, of an emergency. No weight overrules a rule here."""
+    heard = [hear(load(TURKISH), text) for text in texts]
+    found = [rule.id for rule in find(load(TURKISH), heard)]
+    weights = learned.load(learned.TURKISH)
+    judged = _judged([each for each in heard if weights.knows(each.words)], weights)
+    if any(each.alarm(learned.ALONE_TURKISH) is Level.EMERGENCY for each in judged):
+        found.append(f"{LEARNED}emergency.turkish")
+    return found
 
 
-def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:
+def _judged(heard: Sequence[Heard], weights: Learned) -> Iterator[Judged]:
     """What each message is held for, and each two neighbours as one."""
     weighed = [learned.features(each.words) for each in heard]
-    yield from map(learned.load().judge, weighed)
+    yield from map(weights.judge, weighed)
     for one, other in pairwise(weighed):
-        yield learned.load().judge(one | other)
+        yield weights.judge(one | other)
 
 
 def _overruled(level: Level, heard: Sequence[Heard], judged: Sequence[Judged]) -> bool:

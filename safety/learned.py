@@ -32,7 +32,7 @@ Bounds = dict[Level, float]
 
 ALONE: Bounds = {Level.EMERGENCY: 0.75, Level.CRISIS: 0.6}
 """The probability of danger from which a message is an alarm though no rule fired."""
-ALONE_TURKISH: Bounds = {Level.EMERGENCY: 0.6, Level.CRISIS: 0.6}
+ALONE_TURKISH: Bounds = {Level.EMERGENCY: 0.7, Level.CRISIS: 0.7}
 """The same by the Turkish weights, of which only emergencies count."""
 BESIDE: Bounds = {Level.EMERGENCY: 0.3, Level.CRISIS: 0.2}
 """The probability of its level, or of worse, below which a rule that fired is overruled."""
@@ -86,10 +86,13 @@ class Learned:
         self._bias = bias
 
     def knows(self, words: Sequence[str]) -> bool:
-        """Whether half of `words` or more are of the language that it was learned from."""
-        own = {word for word in words if word.isalpha()}
+        """Whether most of `words` are of the language that it was learned from.
+
+        The shortest are not asked: "a" and "on" are words in many languages.
+        """
+        own = {word for word in words if word.isalpha() and len(word) > 2}
         known = sum(any(map(self._weight, _forms(word))) for word in own)
-        return len(own) > 1 and 2 * known >= len(own)
+        return len(own) > 1 and 2 * known > len(own)
 
     def judge(self, features: Iterable[str]) -> Judged:
         """What a message with `features` is held for."""

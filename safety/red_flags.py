@@ -51,11 +51,11 @@ def read(texts: Sequence[str]) -> Finding:
     found = {rule.id: rule.level for rule in find(load(), heard)}
     overruled = {level for level in set(found.values()) if _overruled(level, heard, judged)}
     found = {name: level for name, level in found.items() if level not in overruled}
-    turkish = _turkish(texts)
+    turkish, harmless = _turkish(texts)
     found |= dict.fromkeys(turkish, Level.EMERGENCY)
     # Most of the Turkish that these weights know is of crises.
     bounds = learned.ALONE | ({Level.CRISIS: learned.PART} if turkish else {})
-    alarms = {each.alarm(bounds) for each in judged}
+    alarms = set[Level]() if harmless else {each.alarm(bounds) for each in judged}
     for level in sorted(alarms - {Level.NONE}, key=lambda each: each.value):
         found[_learned(level, heard)] = level
     if not found:
@@ -78,15 +78,20 @@ def hear(rules: Rules, text: str) -> Heard:
     return Heard(written, words, meant(words, rules.phrases.find(words, numbers), rules.sets))
 
 
-def _turkish(texts: Sequence[str]) -> list[str]:
-    """The ids of what tells, in Turkish, of an emergency. No weight overrules a rule here."""
+def _turkish(texts: Sequence[str]) -> tuple[list[str], bool]:
+    """The ids of what tells, in Turkish, of an emergency; whether the weights know all for harmless.
+
+    No weight overrules a rule here.
+    """
     heard = [hear(load(TURKISH), text) for text in texts]
     found = [rule.id for rule in find(load(TURKISH), heard)]
     weights = learned.load(learned.TURKISH)
-    judged = _judged([each for each in heard if weights.knows(each.words)], weights)
+    known = [each for each in heard if weights.knows(each.words)]
+    judged = list(_judged(known, weights))
     if any(each.alarm(learned.ALONE_TURKISH) is Level.EMERGENCY for each in judged):
         found.append(f"{LEARNED}emergency.turkish")
-    return found
+    danger = max((each.of(Level.EMERGENCY) for each in judged), default=1.0)
+    return found, len(known) == len(texts) and danger < learned.BESIDE[Level.CRISIS]
 
 
 def _judged(heard: Sequence[Heard], weights: Learned) -> Iterator[Judged]:

@@ -32,8 +32,8 @@ Bounds = dict[Level, float]
 
 ALONE: Bounds = {Level.EMERGENCY: 0.75, Level.CRISIS: 0.6}
 """The probability of danger from which a message is an alarm though no rule fired."""
-ALONE_TURKISH: Bounds = {Level.EMERGENCY: 0.55, Level.CRISIS: 0.55}
-"""The same by the Turkish weights, of which only emergencies count."""
+ALONE_TURKISH: Bounds = {Level.EMERGENCY: 0.6, Level.CRISIS: 0.6}
+"""The same by the Turkish weights, of which only emergencies count; terse messages are not asked."""
 BESIDE: Bounds = {Level.EMERGENCY: 0.3, Level.CRISIS: 0.2}
 """The probability of its level, or of worse, below which a rule that fired is overruled."""
 TERSE = 5

@@ -86,7 +86,8 @@ def _turkish(texts: Sequence[str]) -> tuple[list[str], bool]:
     heard = [hear(load(TURKISH), text) for text in texts]
     found = [rule.id for rule in find(load(TURKISH), heard)]
     weights = learned.load(learned.TURKISH)
-    known = [each for each in heard if weights.knows(each.words)]
+    long = [each for each in heard if len(each.words) > learned.TERSE]
+    known = [each for each in long if weights.knows(each.words)]
     judged = list(_judged(known, weights))
     if any(each.alarm(learned.ALONE_TURKISH) is Level.EMERGENCY for each in judged):
         found.append(f"{LEARNED}emergency.turkish")

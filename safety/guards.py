@@ -49,8 +49,8 @@ class Words:
     lasting: frozenset[str]
     """Concepts that count however long ago they were: a bypass, a cancer."""
     stating: frozenset[str] = frozenset()
-    """In a language whose verbs say who it is about, such as Turkish: their endings. There a negation
-    stands at the end of a list of nouns, and takes no verb back."""
+    """In a language whose verbs say who they are about, as in Turkish: their endings. A negation
+    there stands at the end of a list of nouns, and takes no verb back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,11 @@ Bounds = dict[Level, float]
 ALONE: Bounds = {Level.EMERGENCY: 0.75, Level.CRISIS: 0.6}
 """The probability of danger from which a message is an alarm though no rule fired."""
 ALONE_TURKISH: Bounds = {Level.EMERGENCY: 0.6, Level.CRISIS: 0.6}
-"""The same by the Turkish weights, of which only emergencies count; terse messages are not asked."""
+"""The same by the Turkish weights, which are asked about emergencies, and not in terse messages."""
+SOME = 0.2
+"""The share of Turkish words from which a message is read as Turkish too: most English is below."""
+MOST = 0.5
+"""That from which the Turkish weights are asked."""
 BESIDE: Bounds = {Level.EMERGENCY: 0.3, Level.CRISIS: 0.2}
 """The probability of its level, or of worse, below which a rule that fired is overruled."""
 TERSE = 5
@@ -85,14 +89,14 @@ class Learned:
             raise KeyError("the weights have no bias")
         self._bias = bias
 
-    def knows(self, words: Sequence[str]) -> bool:
-        """Whether most of `words` are of the language that it was learned from.
+    def share(self, words: Sequence[str]) -> float:
+        """The share of `words` that are of the language that it was learned from.
 
         The shortest are not asked: "a" and "on" are words in many languages.
         """
         own = {word for word in words if word.isalpha() and len(word) > 2}
         known = sum(any(map(self._weight, _forms(word))) for word in own)
-        return len(own) > 1 and 2 * known > len(own)
+        return known / len(own) if len(own) > 1 else 0.0
 
     def judge(self, features: Iterable[str]) -> Judged:
         """What a message with `features` is held for."""

@@ -51,7 +51,7 @@ def read(texts: Sequence[str]) -> Finding:
     found = {rule.id: rule.level for rule in find(load(), heard)}
     overruled = {level for level in set(found.values()) if _overruled(level, heard, judged)}
     found = {name: level for name, level in found.items() if level not in overruled}
-    turkish, harmless = _turkish(texts)
+    turkish, harmless = _turkish(texts, heard)
     found |= dict.fromkeys(turkish, Level.EMERGENCY)
     # Most of the Turkish that these weights know is of crises.
     bounds = learned.ALONE | ({Level.CRISIS: learned.PART} if turkish else {})
@@ -78,16 +78,20 @@ def hear(rules: Rules, text: str) -> Heard:
     return Heard(written, words, meant(words, rules.phrases.find(words, numbers), rules.sets))
 
 
-def _turkish(texts: Sequence[str]) -> tuple[list[str], bool]:
-    """The ids of what tells, in Turkish, of an emergency; whether the weights know all for harmless.
+def _turkish(texts: Sequence[str], read_so_far: Sequence[Heard]) -> tuple[list[str], bool]:
+    """The ids of what tells, in Turkish, of an emergency; whether all is held for harmless.
 
     No weight overrules a rule here.
     """
-    heard = [hear(load(TURKISH), text) for text in texts]
-    found = [rule.id for rule in find(load(TURKISH), heard)]
     weights = learned.load(learned.TURKISH)
+    heard = [
+        hear(load(TURKISH), text)
+        for text, each in zip(texts, read_so_far, strict=True)
+        if len(each.written) <= learned.TERSE or weights.share(each.written) >= learned.SOME
+    ]
+    found = [rule.id for rule in find(load(TURKISH), heard)]
     long = [each for each in heard if len(each.words) > learned.TERSE]
-    known = [each for each in long if weights.knows(each.words)]
+    known = [each for each in long if weights.share(each.words) > learned.MOST]
     judged = list(_judged(known, weights))
     if any(each.alarm(learned.ALONE_TURKISH) is Level.EMERGENCY for each in judged):
         found.append(f"{LEARNED}emergency.turkish")

@@ -31,8 +31,8 @@ SETS = {
     "frozen": "Written apart by other writers, and kept from whoever tuned the rules.",
     "dev_turkish": "Emergencies and harmless messages in Turkish, which the rules and weights for "
     "Turkish were made with.",
-    "frozen_turkish": "The same, by the same writer, written after the rules; nothing was changed for "
-    "a message of it.",
+    "frozen_turkish": "The same, by the same writer, written after the rules; nothing was changed "
+    "for a message of it.",
 }
 
 

@@ -103,4 +103,5 @@ def test_a_crisis_stays_one_beside_an_emergency() -> None:
     ],
 )
 def test_the_turkish_weights_read_no_other_language(text: str) -> None:
-    assert not learned.load(learned.TURKISH).knows(hear(load(TURKISH), text).words)
+    words = hear(load(TURKISH), text).words
+    assert learned.load(learned.TURKISH).share(words) <= learned.MOST

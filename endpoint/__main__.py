@@ -58,8 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             configure_logging(settings.log_level)
             # Now, so that a fault in the rules is told before anything is served.
             rules.load()
+            rules.load(rules.TURKISH)
             answer_rules.load()
             learned.load()
+            learned.load(learned.TURKISH)
             opened = open_backend(settings)
         except (SettingsError, RuleError) as error:
             return _fail(str(error), 2)

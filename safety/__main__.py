@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import IO, cast
 
 from safety.red_flags import read
-from safety.rules import RuleError, load
+from safety.rules import TURKISH, RuleError, load
 
 
 def texts(line: str) -> list[str]:
@@ -51,6 +51,7 @@ def main(lines: Iterable[bytes], out: IO[str]) -> int:
     """One answer for each of `lines` that is not blank. 1 where a line could not be read."""
     try:
         load()
+        load(TURKISH)
     except RuleError as error:
         print(error, file=sys.stderr)
         return 2

@@ -16,6 +16,8 @@ PREFIX = "guard."
 
 _OF_A_BOOK = frozenset({"textbook", "hypothetical", "fiction", "exam", "learning"})
 _BOOKISH = _OF_A_BOOK | {"case", "case_opening"}
+_LIST = 16
+"""Words of a list that a negation at its end may take back."""
 _AGO = ("past",)
 _ILL = ("past", "past_illness")
 """The guards by which something is told of long ago; an illness's are for emergencies alone."""
@@ -46,6 +48,9 @@ class Words:
     """Words after which a negation is used up: "I did not tell her that he hits me"."""
     lasting: frozenset[str]
     """Concepts that count however long ago they were: a bypass, a cancer."""
+    stating: frozenset[str] = frozenset()
+    """In a language whose verbs say who they are about, as in Turkish: their endings. A negation
+    there stands at the end of a list of nouns, and takes no verb back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,9 @@ class Meant:
 def meant(words: Sequence[str], found: Iterable[Hit], sets: Words) -> Meant:
     """What of the hits in one message stands."""
     sentences = list(_sentences(words, found))
+    for sentence in sentences:
+        if any(_states(word, sets) for word in words[sentence.start : sentence.end]):
+            sentence.guards.setdefault("now", [])  # its verb says who it is about
     asked = any(_is_question(words, sentence, sets) for sentence in sentences)
     at_hand = not asked or any("now" in sentence.guards for sentence in sentences)
     crisis: list[tuple[Hit, int]] = []
@@ -112,6 +120,8 @@ def _last_personal(sentences: Sequence[Sentence]) -> int:
 def _is_impersonal(words: Sequence[str], sentences: Sequence[Sentence], sets: Words) -> bool:
     """Whether the message is out of a book, and nobody real is in it."""
     if not any(not _OF_A_BOOK.isdisjoint(sentence.guards) for sentence in sentences):
+        return False
+    if sets.stating and any("now" in sentence.guards for sentence in sentences):
         return False
     before = zip(words, ["", *words], strict=False)
     kin = any(word in sets.kin and each not in ("the", "a", "an") for word, each in before)
@@ -237,11 +247,8 @@ def _negated(
     answered = len(after) >= 2 and after[0] in (",", "?") and after[1] in ("no", "none", "nil")
     if answered and (len(after) == 2 or after[2] in MARKS):
         return True
-    for word in words[hit.end : hit.end + 5]:
-        if word in MARKS:
-            break
-        if word in sets.after:
-            return True
+    if _denied(words, hit, sentence, covered, sets):
+        return True
     listed = any(word in ("or", "nor") for word in words[hit.start - 1 : hit.end + 1])
     listed = listed or "or" in words[hit.end : hit.end + 4]
     strange = 0
@@ -267,6 +274,34 @@ def _negated(
             if not listed or strange > 2 or word in sets.persons or word in sets.past_verbs:
                 return False
     return False
+
+
+def _denied(
+    words: Sequence[str], hit: Hit, sentence: Sentence, covered: set[int], sets: Words
+) -> bool:
+    """Whether a word of `after` takes `hit` back: soon after it, or at the end of its list."""
+    if not sets.stating:
+        near = words[hit.end : hit.end + 5]
+        stop = next((at for at, word in enumerate(near) if word in MARKS), len(near))
+        return not sets.after.isdisjoint(near[:stop])
+    if _states(words[hit.end - 1], sets):
+        return False
+    strange = 0
+    for at in range(hit.end, min(sentence.end, hit.end + _LIST)):
+        word = words[at]
+        if word in sets.after:
+            return True
+        if _states(word, sets) or word in sets.telling:
+            return False
+        strange += not (at in covered or word in sets.passing or word in MARKS)
+        if strange > 2:
+            return False
+    return False
+
+
+def _states(word: str, sets: Words) -> bool:
+    """Whether `word` is a verb that tells of somebody, by its ending."""
+    return word.endswith(tuple(sets.stating)) and word not in sets.passing
 
 
 def _thought(word: str, sets: Words) -> bool:

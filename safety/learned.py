@@ -22,6 +22,8 @@ from typing import NamedTuple
 from safety.finding import Level
 
 FILE = Path(__file__).with_name("learned.tsv")
+TURKISH = Path(__file__).with_name("learned_tr.tsv")
+"""Weights of Turkish messages alone, from `tests/safety/sets/dev_turkish`."""
 BEGINNING = 4
 """Letters by which forms of one word are alike."""
 SHORT = 20.0
@@ -30,6 +32,12 @@ Bounds = dict[Level, float]
 
 ALONE: Bounds = {Level.EMERGENCY: 0.75, Level.CRISIS: 0.6}
 """The probability of danger from which a message is an alarm though no rule fired."""
+ALONE_TURKISH: Bounds = {Level.EMERGENCY: 0.6, Level.CRISIS: 0.6}
+"""The same by the Turkish weights, which are asked about emergencies, and not in terse messages."""
+SOME = 0.2
+"""The share of Turkish words from which a message is read as Turkish too: most English is below."""
+MOST = 0.5
+"""That from which the Turkish weights are asked."""
 BESIDE: Bounds = {Level.EMERGENCY: 0.3, Level.CRISIS: 0.2}
 """The probability of its level, or of worse, below which a rule that fired is overruled."""
 TERSE = 5
@@ -81,6 +89,15 @@ class Learned:
             raise KeyError("the weights have no bias")
         self._bias = bias
 
+    def share(self, words: Sequence[str]) -> float:
+        """The share of `words` that are of the language that it was learned from.
+
+        The shortest are not asked: "a" and "on" are words in many languages.
+        """
+        own = {word for word in words if word.isalpha() and len(word) > 2}
+        known = sum(any(map(self._weight, _forms(word))) for word in own)
+        return known / len(own) if len(own) > 1 else 0.0
+
     def judge(self, features: Iterable[str]) -> Judged:
         """What a message with `features` is held for."""
         known = [weight for each in features if (weight := self._weight(each))]
@@ -114,16 +131,19 @@ def features(words: Sequence[str]) -> frozenset[str]:
     each other.
     """
     plain = [_NUMBER.sub("#", word) for word in words]
-    found = {f"w {word}" for word in plain}
-    found |= {f"p {word[:BEGINNING]}" for word in plain if len(word) > BEGINNING}
+    found = {form for word in plain for form in _forms(word)}
     found |= {f"b {one} {other}" for one, other in pairwise(["^", *plain, "$"])}
     return frozenset(found)
 
 
+def _forms(word: str) -> list[str]:
+    return [f"w {word}", *([f"p {word[:BEGINNING]}"] if len(word) > BEGINNING else [])]
+
+
 @cache
-def load() -> Learned:
+def load(file: Path = FILE) -> Learned:
     """What was learned, as it comes with the project."""
-    with FILE.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8") as lines:
         return Learned(row(line.rstrip("\n")) for line in lines)
 
 

@@ -34,11 +34,14 @@ _SELF_OF = frozenset({"my", "him", "her", "them", "your", "our"})
 class Lexicon:
     """Gives every `Word` of the phrases a number, and tells the numbers of a text's word.
 
-    `same` maps a word to the one that it is read as (`cant` to `cannot`).
+    `same` maps a word to the one that it is read as (`cant` to `cannot`). `corrects` is whether a
+    misspelt word is read as the rules' word that is near: not in a language in which one letter
+    makes "does not wake" of "wakes".
     """
 
-    def __init__(self, same: Mapping[str, str]) -> None:
+    def __init__(self, same: Mapping[str, str], corrects: bool = True) -> None:
         self.same = same
+        self._corrects = corrects
         self._numbers: dict[Word, int] = {}
         self._exact: dict[str, list[int]] = {}
         self._prefixes: dict[str, list[int]] = {}
@@ -91,6 +94,11 @@ class Lexicon:
         """Called once after the last `number`: makes what looking up needs."""
         self._lengths = tuple(sorted({len(prefix) for prefix in self._prefixes}))
         self._heads = frozenset(prefix[:_HEAD] for prefix in self._prefixes)
+        if self._corrects:
+            self._learn_spellings(also)
+        self._numbers = {}  # for reading phrases alone
+
+    def _learn_spellings(self, also: Iterable[str]) -> None:
         ours = self._misspelt or self.vocabulary | self._prefixes.keys()
         stems = [stem for stem in self._prefixes if stem in ours]
         made = [stem + ending for stem in stems for ending in _ENDINGS]
@@ -99,7 +107,6 @@ class Lexicon:
         words = whole | dict.fromkeys(made)
         self._correctable = list(words)
         self._typos = Typos(words, real_words(), frozenset(words.keys() - whole.keys()))
-        self._numbers = {}  # for reading phrases alone
 
     def read(self, text: str) -> list[str]:
         """The tokens of `text`, each as the word that it is read as."""
@@ -151,7 +158,9 @@ class Lexicon:
 
     def _understand(self, word: str, correct: bool) -> tuple[tuple[str, frozenset[int]], ...]:
         found = frozenset[int]() if word in MARKS else self._lookup(word)
-        if not correct or word in MARKS or word[0].isdigit() or (found and self._spelt_right(word)):
+        if not (correct and self._corrects) or word in MARKS or word[0].isdigit():
+            return ((word, found),)
+        if found and self._spelt_right(word):
             return ((word, found),)
         meant = self._typos.meant(word)
         if found:  # "dissapear" begins like a word of another language too

@@ -82,7 +82,11 @@ def language_of(rules: tuple[str, ...]) -> str:
     those; else English, where any English rule fired, or the last: words that two languages share
     are in the rules of both.
     """
-    languages = {texts["rule"]: language for language, texts in _texts().items()}
+    languages = {
+        f"{level.value}.{texts['rules']}": language
+        for language, texts in _texts().items()
+        for level in (Level.CRISIS, Level.EMERGENCY)
+    }
     learned = [languages.get(rule.removeprefix(LEARNED)) for rule in rules if _is_learned(rule)]
     plain = next(filter(None, learned), None)
     told = [

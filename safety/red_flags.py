@@ -17,9 +17,9 @@ from chat.conversation import Conversation, Role
 from safety import learned
 from safety.finding import LEARNED, NOTHING, Finding, Level
 from safety.guards import Meant, meant
-from safety.learned import Judged
+from safety.learned import Judged, Learned
 from safety.normalise import SENTENCE_ENDS
-from safety.rules import Rule, Rules, load
+from safety.rules import TURKISH, Rule, Rules, load
 from safety.tree import Hit
 
 Place = tuple[int, int]
@@ -47,11 +47,15 @@ def assess(conversation: Conversation) -> Finding:
 def read(texts: Sequence[str]) -> Finding:
     """The same for a person's messages, oldest first. Its cost grows as the text's length."""
     heard = [hear(load(), text) for text in texts]
-    judged = list(_judged(heard))
+    judged = list(_judged(heard, learned.load()))
     found = {rule.id: rule.level for rule in find(load(), heard)}
     overruled = {level for level in set(found.values()) if _overruled(level, heard, judged)}
     found = {name: level for name, level in found.items() if level not in overruled}
-    alarms = {each.alarm(learned.ALONE) for each in judged}
+    turkish, harmless = _turkish(texts, heard)
+    found |= dict.fromkeys(turkish, Level.EMERGENCY)
+    # Most of the Turkish that these weights know is of crises.
+    bounds = learned.ALONE | ({Level.CRISIS: learned.PART} if turkish else {})
+    alarms = set[Level]() if harmless else {each.alarm(bounds) for each in judged}
     for level in sorted(alarms - {Level.NONE}, key=lambda each: each.value):
         found[_learned(level, heard)] = level
     if not found:
@@ -74,12 +78,33 @@ def hear(rules: Rules, text: str) -> Heard:
     return Heard(written, words, meant(words, rules.phrases.find(words, numbers), rules.sets))
 
 
-def _judged(heard: Sequence[Heard]) -> Iterator[Judged]:
+def _turkish(texts: Sequence[str], read_so_far: Sequence[Heard]) -> tuple[list[str], bool]:
+    """The ids of what tells, in Turkish, of an emergency; whether all is held for harmless.
+
+    No weight overrules a rule here.
+    """
+    weights = learned.load(learned.TURKISH)
+    heard = [
+        hear(load(TURKISH), text)
+        for text, each in zip(texts, read_so_far, strict=True)
+        if len(each.written) <= learned.TERSE or weights.share(each.written) >= learned.SOME
+    ]
+    found = [rule.id for rule in find(load(TURKISH), heard)]
+    long = [each for each in heard if len(each.words) > learned.TERSE]
+    known = [each for each in long if weights.share(each.words) > learned.MOST]
+    judged = list(_judged(known, weights))
+    if any(each.alarm(learned.ALONE_TURKISH) is Level.EMERGENCY for each in judged):
+        found.append(f"{LEARNED}emergency.turkish")
+    danger = max((each.of(Level.EMERGENCY) for each in judged), default=1.0)
+    return found, len(known) == len(texts) and danger < learned.BESIDE[Level.CRISIS]
+
+
+def _judged(heard: Sequence[Heard], weights: Learned) -> Iterator[Judged]:
     """What each message is held for, and each two neighbours as one."""
     weighed = [learned.features(each.words) for each in heard]
-    yield from map(learned.load().judge, weighed)
+    yield from map(weights.judge, weighed)
     for one, other in pairwise(weighed):
-        yield learned.load().judge(one | other)
+        yield weights.judge(one | other)
 
 
 def _overruled(level: Level, heard: Sequence[Heard], judged: Sequence[Judged]) -> bool:

@@ -29,6 +29,10 @@ rows of the variant `indirect` are not."""
 SETS = {
     "dev": "The rules were tuned on it, and the weights learned from it.",
     "frozen": "Written apart by other writers, and kept from whoever tuned the rules.",
+    "dev_turkish": "Emergencies and harmless messages in Turkish, which the rules and weights for "
+    "Turkish were made with.",
+    "frozen_turkish": "The same, by the same writer, written after the rules; nothing was changed "
+    "for a message of it.",
 }
 
 

@@ -57,6 +57,7 @@ HOSTILE = {
     "stars": "s*i*c*i*d*e ",
     "digits": "39.5,38 ",
     "accents": "é\u0301",
+    "turkish": "Göğsümde çok şiddetli ağrı var, kusuyorum, ateşim yok. ",
     "what keeps a rule from firing": "My chest has felt tight for 40 minutes now when i press. ",
 }
 

@@ -45,6 +45,18 @@ def test_the_development_set_is_not_misread(what: str, most: float) -> None:
 
 
 @here
+@pytest.mark.parametrize(
+    ("name", "found", "alarms"), [("dev_turkish", 0.98, 0.03), ("frozen_turkish", 0.8, 0.1)]
+)
+def test_the_turkish_sets_do_not_get_worse(name: str, found: float, alarms: float) -> None:
+    figures = headline(judged(rows(name)))
+    count, n = figures["emergencies found"]
+    assert count / n >= found
+    count, n = figures["alarms on benign messages"]
+    assert count / n <= alarms
+
+
+@here
 def test_a_named_method_is_found_at_least_as_often_as_an_unnamed_one() -> None:
     told, n = dev()["crises with a named method found"]
     untold, _ = dev()["the same without"]
@@ -75,8 +87,9 @@ def test_only_what_stands_between_the_marks_is_rewritten() -> None:
 
 
 @here
-def test_the_page_has_the_figures_of_the_unseen_set() -> None:
-    assert table("aims", headline(judged(rows("frozen")))) in PAGE.read_text("utf-8")
+@pytest.mark.parametrize("name", ["frozen", "frozen_turkish"])
+def test_the_page_has_the_figures_of_the_unseen_sets(name: str) -> None:
+    assert table("aims", headline(judged(rows(name)))) in PAGE.read_text("utf-8")
 
 
 def test_the_page_has_the_marks_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 
 import pytest
 
@@ -149,13 +150,14 @@ def test_nothing_at_all_is_held_for_nothing() -> None:
     assert learned.load().judge(()).alarm(ALONE) is Level.NONE
 
 
-def test_the_file_is_what_is_learned_from_the_messages() -> None:
+@pytest.mark.parametrize("file", [FILE, learned.TURKISH], ids=["english", "turkish"])
+def test_the_file_is_what_is_learned_from_the_messages(file: Path) -> None:
     """Where scikit-learn is there; else it is not known."""
     pytest.importorskip("sklearn")
-    from tests.safety.learn import Fit, told
+    from tests.safety.learn import RARE, RARE_TURKISH, Fit, told, told_in_turkish
 
-    fit = Fit(told())
-    written = dict(map(row, FILE.read_text("utf-8").splitlines()))
+    fit = Fit(told(), RARE) if file == FILE else Fit(told_in_turkish(), RARE_TURKISH)
+    written = dict(map(row, file.read_text("utf-8").splitlines()))
     assert written.keys() - {""} == fit.index.keys()
     for name, at in fit.index.items():
         assert written[name] == pytest.approx((fit.rarity[at], *fit.weights[1:, at]), abs=0.02)

@@ -66,8 +66,8 @@ def test_the_texts_are_in_the_language_that_the_rule_tells_and_else_in_english()
 @pytest.mark.parametrize("language", notices.languages())
 def test_every_language_has_every_part(language: str) -> None:
     texts = tomllib.loads(notices.FILE.read_text("utf-8"))
-    assert bool(texts[language].pop("rule")) is (language != "en")
-    texts["en"].pop("rule", None)
+    assert bool(texts[language].pop("rules")) is (language != "en")
+    texts["en"].pop("rules", None)
     assert texts[language].keys() == texts["en"].keys()
     for part, words in texts[language].items():
         assert words.keys() == texts["en"][part].keys()

@@ -36,6 +36,7 @@ from settings import BACKENDS, LOOPBACK, Secret, Settings, SettingsError, read_s
 from ui.listening import CannotListen, addresses, listen, port_number
 from ui.logs import configure_logging
 from ui.serve import Server, Signals, report
+from ui.words import ENGLISH
 
 DOTENV = Path(__file__).parent.with_name(".env")
 PORT = 8000
@@ -86,7 +87,8 @@ def _serve(
         service = Endpoint(opened.backend, key, settings.max_concurrent_chats)
         server = signals.server = Server(service, settings.drain_seconds)
         if not signals.came:
-            _say(f"{opened.backend.info.model} ({opened.backend.info.name}). {opened.why}")
+            info, why = opened.backend.info, ENGLISH.why(opened.why)
+            _say(f"{info.model} ({info.name}). {why}")
             watched = (server, opened.backend, addresses(host, port))
             threading.Thread(target=_watch, args=watched, name="watch", daemon=True).start()
             server.run(sockets=[listener])

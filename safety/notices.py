@@ -38,9 +38,12 @@ class Notice:
         return region.crisis + urgent + region.abuse
 
 
-def notices(finding: Finding) -> tuple[Notice, ...]:
-    """The notices that `finding` calls for: none, one, or an emergency's before a crisis's."""
-    language = language_of(finding.rules)
+def notices(finding: Finding, page: str = ENGLISH) -> tuple[Notice, ...]:
+    """The notices that `finding` calls for: none, one, or an emergency's before a crisis's.
+
+    `page` is the language of the page, here and below.
+    """
+    language = language_of(finding.rules, page)
     levels: list[Level] = []
     if finding.level is Level.EMERGENCY or finding.emergency:
         levels.append(Level.EMERGENCY)
@@ -49,13 +52,15 @@ def notices(finding: Finding) -> tuple[Notice, ...]:
     return tuple(_notice(level, language) for level in levels)
 
 
-def fixed_reply(finding: Finding, unreliable: bool, again: bool = False) -> str | None:
+def fixed_reply(
+    finding: Finding, unreliable: bool, again: bool = False, page: str = ENGLISH
+) -> str | None:
     """What is said instead of asking a model, or None where the model may be asked.
 
     `unreliable` is whether the model is too small to be trusted; `again`, whether a fixed reply
     stands in the conversation already.
     """
-    texts = _texts()[language_of(finding.rules)]["reply"]
+    texts = _texts()[language_of(finding.rules, page)]["reply"]
     match finding.level:
         case Level.CRISIS:
             return texts["again" if again else "crisis"].strip()
@@ -75,12 +80,12 @@ def languages() -> tuple[str, ...]:
     return tuple(_texts())
 
 
-def language_of(rules: tuple[str, ...]) -> str:
+def language_of(rules: tuple[str, ...], page: str = ENGLISH) -> str:
     """The language of a message, as what fired on it tells.
 
     Where rules of several languages fired, what the learned weights tell decides, if it is one of
-    those; else English, where any English rule fired, or the last: words that two languages share
-    are in the rules of both.
+    those; else that of the page, if one of its rules fired or none did; else English, where any
+    English rule fired, or the last: words that two languages share are in the rules of both.
     """
     languages = {
         f"{level.value}.{texts['rules']}": language
@@ -94,6 +99,8 @@ def language_of(rules: tuple[str, ...]) -> str:
     ]
     if plain and (not told or plain in told):
         return plain
+    if page in told or (not rules and page in _texts()):
+        return page
     return ENGLISH if ENGLISH in told or not told else told[-1]
 
 

@@ -51,25 +51,28 @@ def _asked(history: list[Message]) -> list[str]:
     return [text[: 2 * MAX_QUESTION_CHARS] for text in texts[-6:]]
 
 
-def reply(finding: Finding, history: list[Message], unreliable: bool) -> list[Message] | None:
+def reply(
+    finding: Finding, history: list[Message], unreliable: bool, page: str
+) -> list[Message] | None:
     """The conversation with a fixed reply to its last question; None where a model may be asked.
 
-    In a crisis, the traces of earlier replies are taken out as well.
+    `page` is the language of the page. In a crisis, the traces of earlier replies are taken out
+    as well.
     """
     kind = finding.level.value
     again = any(message["metadata"]["id"] == kind for message in history)
-    text = fixed_reply(finding, unreliable, again)
+    text = fixed_reply(finding, unreliable, again, page)
     if text is None:
         return None
     if finding.level is Level.CRISIS:
         history = [m for m in history if m["metadata"]["id"] != panels.ANALYSIS]
-    other = word("other", language_of(finding.rules))
+    other = word("other", language_of(finding.rules, page))
     return [*history, panels.fixed(kind, text, other)]
 
 
-def banners(finding: Finding) -> tuple[str | None, str | None]:
+def banners(finding: Finding, page: str) -> tuple[str | None, str | None]:
     """The notices of an emergency and of a crisis as HTML; None for one that was not found."""
-    found = {notice.level: _banner(notice) for notice in notices(finding)}
+    found = {notice.level: _banner(notice) for notice in notices(finding, page)}
     return found.get(Level.EMERGENCY), found.get(Level.CRISIS)
 
 

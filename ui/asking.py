@@ -92,12 +92,17 @@ class Asking:
 
     def fixed(self, finding: Finding, history: list[Message]) -> list[Message] | None:
         """`history` with the reply that no model is asked for; None where one may be."""
-        replied = alarm.reply(finding, history, self._backend.info.unreliable)
+        replied = alarm.reply(finding, history, self._backend.info.unreliable, self._words.TAG)
         if replied is not None:
             self._runs.counted.found(finding)
             kind, rules = finding.level.value, ",".join(finding.rules) or "earlier"
             log.info("run ref=%s ended=%s rules=%s", secrets.token_hex(4), kind, rules)
         return replied
+
+    def banners(self, finding: Finding) -> tuple[Any, Any]:
+        """The two notices as outputs: what was not found takes nothing away that stands there."""
+        emergency, crisis = alarm.banners(finding, self._words.TAG)
+        return emergency or KEEP, crisis or KEEP
 
     async def start(
         self, history: list[Message], wanted: Wanted, request: gr.Request, *, both: bool = False
@@ -164,12 +169,6 @@ async def look(history: list[Message], text: str) -> Finding:
     """What the rules find in `history` and in `text`, which is being asked."""
     # In a thread: of the longest conversations nobody else has to wait for the end.
     return await asyncio.to_thread(alarm.look, history, text)
-
-
-def banners(finding: Finding) -> tuple[Any, Any]:
-    """The two notices as outputs: what was not found takes nothing away that stands there."""
-    emergency, crisis = alarm.banners(finding)
-    return emergency or KEEP, crisis or KEEP
 
 
 def _instead(

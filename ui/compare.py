@@ -59,7 +59,7 @@ class Compare:
         """
         words, history = self._words, panels.history(shown)
         finding = await asking.look(history, text)
-        banners = asking.banners(finding)
+        banners = self.asking.banners(finding)
         fault = words.alone(self._backend.info, self._backend.status())
         if self.asking.busy(request):
             fault = words.STILL_ANSWERING
@@ -85,7 +85,7 @@ class Compare:
         asked = (self.asking.fixed(finding, [*history, question]) or [question])[-2:]
         more = min(2 * length, self._backend.info.max_new_tokens)
         length = more if picked.value == choices.RETRY_WITH_MORE else KEEP
-        return asked, [], [], length, *asking.banners(finding)
+        return asked, [], [], length, *self.asking.banners(finding)
 
     async def compare(
         self, shown: object, effort: str, length: float, temperature: float, request: gr.Request

@@ -109,7 +109,7 @@ def unasked(
         "caution": "",
         "caveat": "",
         "disclaimer": words.DISCLAIMER,
-        "notices": told(finding),
+        "notices": told(words, finding),
         "retry_after": retry_after,
         "left_out": 0,
         "model": info.model,
@@ -202,9 +202,9 @@ def going(words: Words, reply: Reply, now: float) -> str:
     return words.thinking(seconds) if reply.phase is Phase.THINKING else words.thought(seconds)
 
 
-def told(finding: Finding) -> list[Told]:
+def told(words: Words, finding: Finding) -> list[Told]:
     """The notices that `finding` calls for."""
-    return [_told(notice) for notice in notices(finding)]
+    return [_told(notice) for notice in notices(finding, words.TAG)]
 
 
 def _told(notice: Notice) -> Told:

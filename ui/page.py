@@ -89,7 +89,7 @@ class Page:
         """
         words, history = self._words, panels.history(shown)
         finding = await asking.look(history, text)
-        banners = asking.banners(finding)
+        banners = self.asking.banners(finding)
         if self.asking.busy(request):
             return KEEP, KEEP, frame.notice(words.STILL_ANSWERING), *banners
         try:
@@ -137,7 +137,7 @@ class Page:
         words, history = self._words, panels.history(shown)
         index, text = _index(edited.index), str(edited.value)
         finding = await asking.look(history[:index], text)
-        banners = asking.banners(finding)
+        banners = self.asking.banners(finding)
         kept = text if text.strip() and not typed.strip() else KEEP
         if self.asking.busy(request):
             return KEEP, kept, frame.notice(words.STILL_ANSWERING), *banners
@@ -155,7 +155,7 @@ class Page:
         if posed is None:
             return history, KEEP, KEEP
         finding = await asking.look(posed.before, posed.question)
-        return self.asking.fixed(finding, posed.so_far) or history, *asking.banners(finding)
+        return self.asking.fixed(finding, posed.so_far) or history, *self.asking.banners(finding)
 
     async def answer(
         self, shown: object, effort: str, length: float, temperature: float, request: gr.Request

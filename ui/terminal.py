@@ -83,7 +83,7 @@ def main(
     try:
         finding = alarm.look([], question)
         # First of all: nothing that follows can come between a person and these.
-        aside.warn(fields.told(finding))
+        aside.warn(fields.told(ENGLISH, finding))
         settings = _settings(flags, os.environ, dotenv)
         configure_logging(max(settings.log_level, logging.WARNING))
         aside.reasoning &= settings.show_reasoning != "off"

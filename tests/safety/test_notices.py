@@ -52,6 +52,26 @@ WRITTEN = {
 }
 
 
+@pytest.mark.parametrize(
+    ("text", "page", "language"),
+    [
+        ("40 parasetamol içtim", "tr", "tr"),
+        ("40 parasetamol içtim", "en", "en"),
+        ("I took 40 paracetamol", "tr", "en"),
+        ("I feel suicidal.", "tr", "en"),
+        ("Ich will mich umbringen", "tr", "de"),
+    ],
+)
+def test_of_several_languages_it_is_that_of_the_page(text: str, page: str, language: str) -> None:
+    found = red_flags.read([text])
+    assert {notice.language for notice in notices.notices(found, page)} == {language}
+
+
+def test_where_no_rule_tells_it_is_that_of_the_page_if_it_has_texts() -> None:
+    for page, language in (("tr", "tr"), ("ar", "en"), ("en", "en")):
+        assert notices.language_of((), page) == language
+
+
 def test_the_texts_are_in_the_language_that_the_rule_tells_and_else_in_english() -> None:
     for text, language in WRITTEN.items():
         found = red_flags.read([text])

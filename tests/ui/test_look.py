@@ -17,7 +17,7 @@ BENIGN = "What does a spleen do?"
 def replied(text: str) -> list[Message]:
     """A conversation of one question and its fixed reply, of a model that is not to be trusted."""
     asked = [panels.question(text)]
-    shown = alarm.reply(alarm.look([], text), asked, unreliable=True)
+    shown = alarm.reply(alarm.look([], text), asked, unreliable=True, page="en")
     assert shown is not None
     return panels.history(shown)
 
@@ -32,7 +32,10 @@ def test_what_was_found_holds_when_the_conversation_outgrows_what_is_read_of_it(
     found = alarm.look(history, BENIGN)
     assert found.level is level
     assert found.emergency is (level is Level.EMERGENCY)
-    assert alarm.reply(found, [*history, panels.question(BENIGN)], unreliable=True) is not None
+    assert (
+        alarm.reply(found, [*history, panels.question(BENIGN)], unreliable=True, page="en")
+        is not None
+    )
     assert alarm.look(history[2:], BENIGN).level is Level.NONE  # as after an edit of the first
 
 

@@ -94,9 +94,10 @@ class Words:
             "If somebody may be in danger, do not type: call your local emergency number, such as "
             "112 in Europe, 911 in the United States and Canada, or 999 in the United Kingdom. "
             "Where what you write sounds like an emergency or a crisis, a notice with numbers "
-            "appears, by a fixed check that can miss one, and can be wrong. It shows the numbers "
-            "of the country whose time zone your device is in; you can choose another there, and "
-            "your choice is remembered in your browser only.",
+            "appears, by a fixed check that can miss one, and can be wrong: it knows English "
+            "best, Turkish less well, and of some other languages a crisis only. It shows the "
+            "numbers of the country whose time zone your device is in; you can choose another "
+            "there, and your choice is remembered in your browser only.",
         ),
         (
             "What is kept",

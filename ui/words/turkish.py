@@ -71,9 +71,10 @@ class Turkish(Words):
             "arayın: örneğin Türkiye'de ve Avrupa'da 112, ABD ve Kanada'da 911, Birleşik "
             "Krallık'ta 999. Yazdıklarınız acil bir durumu ya da ruhsal bir krizi düşündürüyorsa "
             "numaraların bulunduğu bir uyarı çıkar; bunu sabit bir denetim yapar, gözden "
-            "kaçırabilir, yanılabilir. Uyarı, cihazınızın saat diliminin ait olduğu ülkenin "
-            "numaralarını gösterir; orada başka bir ülke seçebilirsiniz. Seçiminiz yalnızca "
-            "tarayıcınızda hatırlanır.",
+            "kaçırabilir, yanılabilir: en iyi İngilizceyi, ondan daha az Türkçeyi bilir; başka "
+            "birkaç dilde yalnızca ruhsal krizleri tanır. Uyarı, cihazınızın saat diliminin ait "
+            "olduğu ülkenin numaralarını gösterir; orada başka bir ülke seçebilirsiniz. Seçiminiz "
+            "yalnızca tarayıcınızda hatırlanır.",
         ),
         (
             "Ne saklanır",

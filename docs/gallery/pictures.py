@@ -24,7 +24,7 @@ MARGIN = 100
 """Around what is printed: that of the paper is not on the screen."""
 BETWEEN = (128, 128, 128)
 QUALITY = 30
-FINE = 40
+FINE = 32
 """Of a picture that stands alone in the README."""
 
 

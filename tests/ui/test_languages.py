@@ -221,6 +221,21 @@ def test_the_browser_chooses_the_language_and_the_visitor_another_which_is_remem
     page.wait_for_url(f"{staged}/")
 
 
+def test_a_language_that_is_named_in_another_way_is_passed_over(
+    staged: str, browser: Browser
+) -> None:
+    page = browser.new_context(locale="tr-TR").new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    named = "Object.defineProperty(navigator, 'languages', {configurable: true, value: "
+    page.add_init_script(named + "['en-US@posix', 'tr-TR']})")
+    page.goto(staged)
+    page.wait_for_url(f"{staged}/tr/")
+    assert page.evaluate("window.medicalgpt.locale") in ("tr", "tr-TR")
+    assert faults == []
+    page.context.close()
+
+
 @pytest.mark.parametrize("languages", ["de-DE", "en-GB"])
 def test_another_language_of_the_browser_gets_english(
     staged: str, open_page: Open, languages: str

@@ -6,8 +6,17 @@
   const CHOSEN = "medicalgpt.language";
   const page = document.documentElement.lang;
   const languages = document.currentScript.dataset.languages.split(" ");
-  const tags = [...navigator.languages];
   const primary = (tag) => tag.toLowerCase().split("-")[0];
+  const tags = navigator.languages.filter(known);
+
+  // Some browsers name a language as their system does, `en-US@posix`.
+  function known(tag) {
+    try {
+      return Boolean(new Intl.Locale(tag));
+    } catch {
+      return false;
+    }
+  }
 
   function chosen() {
     try {

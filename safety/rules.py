@@ -64,12 +64,12 @@ class Rules:
 
 
 @cache
-def load(file: Path = FILE) -> Rules:
-    """The rules of a `file` that comes with the project. Raises `RuleError`."""
+def load(file: Path | None = None) -> Rules:
+    """The rules of a `file` that comes with the project, else of `FILE`. Raises `RuleError`."""
     collecting = gc.isenabled()
     gc.disable()  # nothing made here is garbage, and looking for it took a sixth of the time
     try:
-        return parse(file.read_text("utf-8"))
+        return parse((file or FILE).read_text("utf-8"))
     finally:
         if collecting:
             gc.enable()

@@ -161,9 +161,12 @@ def test_a_wrong_setting_is_named_its_secret_is_not_and_the_exit_code_is_2(
     assert "hunter2" not in told
 
 
-@pytest.mark.parametrize("module", ["rules", "answer_rules"])
+@pytest.mark.parametrize(
+    ("module", "name"), [("rules", "FILE"), ("rules", "TURKISH"), ("answer_rules", "FILE")]
+)
 def test_a_fault_in_the_rules_is_one_sentence_before_anything_is_served(
     module: str,
+    name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -171,7 +174,7 @@ def test_a_fault_in_the_rules_is_one_sentence_before_anything_is_served(
     broken = tmp_path / "rules.toml"
     broken.write_text("[[rule]", "utf-8")
     read = sys.modules[f"safety.{module}"]
-    monkeypatch.setattr(read, "FILE", broken)
+    monkeypatch.setattr(read, name, broken)
     monkeypatch.setattr(read, "load", read.load.__wrapped__)
     monkeypatch.setattr("app.configure_logging", lambda level: None)  # the tests' own stays
     monkeypatch.setattr("app.os.environ", {})

@@ -365,7 +365,7 @@ def test_a_conversation_that_grows_too_long_says_how_full_it_is_then_what_it_los
         expect(page.locator("#chat .foot-finished")).to_have_count(n)
         answered(page, "Go on.")
         if n == 3:
-            expect(near).to_have_text(re.compile(r"^This conversation fills about [6-9]\d % of"))
+            expect(near).to_have_text(re.compile(r"^This conversation fills about [6-9]\d% of"))
             assert (
                 near.evaluate("e => e.closest('[aria-live], [role=status], [role=alert]')") is None
             )

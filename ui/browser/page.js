@@ -94,7 +94,11 @@
 
   function write(now) {
     answering = now;
+    // Ask disappears now, and may be back before anything is drawn; under a finger the box would open
+    // the keyboard.
+    const left = now && document.activeElement === byId("send");
     document.body.classList.toggle("answering", now);
+    if (left && !matchMedia("(pointer: coarse)").matches) box()?.focus({ preventScroll: true });
   }
 
   async function look() {

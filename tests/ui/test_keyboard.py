@@ -67,7 +67,10 @@ def test_tab_comes_by_everything_in_the_order_of_the_page_in_sight_and_leaves_it
 ) -> None:
     page = open_page(staged, viewport={"width": 1024, "height": 500})
     states.CHAT[state](page)
-    page.wait_for_timeout(700)  # thumbs and the like are drawn a while after the answer
+    before = -1  # thumbs and the like are drawn a while after the answer
+    while (stops := page.evaluate(STOPS)) != before:
+        before = stops
+        page.wait_for_timeout(700)
     page.evaluate("document.activeElement.blur(); window.getSelection().empty()")
     page.evaluate("document.body.tabIndex = -1; document.body.focus()")
     page.evaluate("document.body.removeAttribute('tabindex')")

@@ -54,7 +54,7 @@ class Endpoint:
     """
 
     def __init__(self, backend: Backend, key: Secret | None = None, limit: int = 100) -> None:
-        red_flags.read([])  # the rules are loaded now: no question waits for it, faults stop here
+        red_flags.read(["a"])  # all rules are loaded now: no question waits, faults stop here
         self.runs = Replies(limit)
         self._backend = backend
         self._key = key

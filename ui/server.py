@@ -49,7 +49,9 @@ def create_app(backend: Backend, why: Why, settings: Settings) -> Service:
 
 async def _create_app(backend: Backend, why: Why, settings: Settings) -> Service:
     patches.apply()
-    red_flags.read([])  # the rules are loaded now: no question waits for it, and faults stop here
+    red_flags.read(
+        ["a"]
+    )  # all rules are loaded now: no question waits for it, and faults stop here
     limits = Limits.of(settings)
     metrics = Metrics() if settings.metrics_token else None
     runs = Runs(limits, metrics)
